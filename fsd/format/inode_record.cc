@@ -11,7 +11,6 @@ constexpr std::size_t kNameMax = 255;
 
 Error damaged(const char* what) { return Error(FormatErrc::kDamaged, what); }
 
-
 Result<void> check_version(wire::Decoder& in, const char* what) {
   const std::uint8_t version = in.u8();
   if (!in.ok() || version == 0) return damaged(what);
@@ -102,23 +101,6 @@ Result<ExtentRecord> decode_extent(std::string_view bytes) {
     return damaged("an extent record is damaged");
   }
   return r;
-}
-
-namespace {
-class FormatCategory final : public std::error_category {
- public:
-  [[nodiscard]] const char* name() const noexcept override { return "format"; }
-  [[nodiscard]] std::string message(int code) const override {
-    return static_cast<FormatErrc>(code) == FormatErrc::kNewer
-               ? "written by a newer version of Cairn"
-               : "stored bytes are damaged";
-  }
-};
-}  // namespace
-
-std::error_code make_error_code(FormatErrc code) {
-  static const FormatCategory category;
-  return {static_cast<int>(code), category};
 }
 
 }  // namespace cairn::format

@@ -9,14 +9,9 @@
 
 #include "fsd/base/id.h"
 #include "fsd/base/result.h"
+#include "fsd/format/format_error.h"
 
 namespace cairn::format {
-
-enum class FormatErrc {
-  kDamaged = 1,  // not what an encoder of ours wrote
-  kNewer,        // a version that this program does not know
-};
-std::error_code make_error_code(FormatErrc code);
 
 /// Nanoseconds since 1970-01-01 UTC, negative before.
 using TimeNs = std::int64_t;
@@ -68,6 +63,3 @@ struct ExtentRecord {
 [[nodiscard]] Result<ExtentRecord> decode_extent(std::string_view bytes);
 
 }  // namespace cairn::format
-
-template <>
-struct std::is_error_code_enum<cairn::format::FormatErrc> : std::true_type {};
