@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "fsd/base/id.h"
+#include "fsd/base/result.h"
+#include "fsd/base/task.h"
+#include "fsd/runtime/await.h"
+#include "fsd/vfs/range_lock_set.h"
+#include "fsd/vfs/types.h"
+
+namespace cairn::vfs {
+
+inline constexpr std::size_t kLockWaitersMax = 1024;  // on one inode
+
+/// Range locks of all inodes and those who wait for them, in one graph. lock_space.cc has the essay
+/// on fairness and deadlocks.
+/// Lifetime: outlives its Tasks.   Threads: core only.
+/// Fails with: EAGAIN, EDEADLK, EINTR, ENOLCK.
+class LockSpace {
+ public:
+  enum class Deadlocks : std::uint8_t { kDetect, kIgnore };
+
+  explicit LockSpace(Deadlocks deadlocks) : detect_(deadlocks == Deadlocks::kDetect) {}
+  LockSpace(const LockSpace&) = delete;
+  LockSpace& operator=(const LockSpace&) = delete;
+
+  [[nodiscard]] const HeldLock* find_conflict(Ino ino, const RangeLock& wanted) const;
+  Task<Result<void>> set(Ino ino, HeldLock wanted, bool wait, std::uint64_t token);
+  void cancel_wait(std::uint64_t token);
+  void drop_owner(Ino ino, LockOwner owner);
+  void drop_handle(Ino ino, HandleId handle);
+  void drop_client(std::uint64_t client);
+
+  /// The type that this owner holds on all of the file, kUnlock if none: for flock.
+  [[nodiscard]] LockType held_type(Ino ino, LockOwner owner) const;
+
+ private:
+  struct Waiter {
+    Ino ino;
+    HeldLock wanted;
+    std::uint64_t token = 0;
+    OneShot<Result<void>> done;
+  };
+  struct Inode {
+    RangeLockSet held;
+    std::list<Waiter*> queue;  // in the order of arrival
+  };
+  using Predicate = std::function<bool(const Waiter&)>;
+  using Ended = std::vector<std::pair<Waiter*, Result<void>>>;
+
+  Task<Result<void>> wait_for(Ino ino, HeldLock wanted, std::uint64_t token);
+  [[nodiscard]] bool overtakes(const Inode& inode, const RangeLock& wanted,
+                               const Waiter* self) const;
+  [[nodiscard]] bool waits_for(const Waiter& waiter, LockOwner owner, bool queues_too) const;
+  void settle(Ino ino, Ended& ended);
+  void settle_loops(Ended& ended);
+  void end_deadlocks_of(LockOwner owner, Ended& ended);
+  void end_waits(const Predicate& which, Ended& ended);
+  void remove(Waiter& waiter);
+  void finish(Ino ino, Ended& ended);
+  static void wake(Ended& ended);
+
+  const bool detect_;
+  std::map<Ino, Inode> inodes_;
+  std::multimap<LockOwner, Waiter*> waiting_;  // the edges of the graph begin here
+};
+
+}  // namespace cairn::vfs
