@@ -1,0 +1,44 @@
+#include "fsd/object_store/content_etag.h"
+
+#include <xxhash.h>
+
+#include "fsd/base/check.h"
+
+namespace cairn::object_store {
+namespace {
+
+std::string to_hex(XXH128_hash_t hash) {
+  XXH128_canonical_t bytes;
+  XXH128_canonicalFromHash(&bytes, hash);
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes.digest) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string content_etag(ByteView content) {
+  return to_hex(XXH3_128bits(content.data(), content.size()));
+}
+
+struct ContentEtag::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  State() { CHECK(xxh != nullptr && XXH3_128bits_reset(xxh) == XXH_OK); }
+  ~State() { XXH3_freeState(xxh); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+};
+
+ContentEtag::ContentEtag() : state_(std::make_unique<State>()) {}
+ContentEtag::~ContentEtag() = default;
+
+void ContentEtag::add(ByteView piece) {
+  CHECK(XXH3_128bits_update(state_->xxh, piece.data(), piece.size()) == XXH_OK);
+}
+std::string ContentEtag::finish() const { return to_hex(XXH3_128bits_digest(state_->xxh)); }
+
+}  // namespace cairn::object_store
