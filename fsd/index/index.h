@@ -13,6 +13,8 @@
 
 namespace cairn::index {
 
+inline constexpr std::size_t kKeyBytesMax = 511;
+
 /// One change of metadata: a key put, or deleted when there is no value.
 struct Change {
   std::string_view key;
@@ -33,6 +35,7 @@ enum class IndexErrc {
   kMoved,        // apply() went on from another position than the one stored
   kLocked,       // another process uses this directory
 };
+const std::error_category& index_category();
 std::error_code make_error_code(IndexErrc code);
 bool is(const Error& error, IndexErrc code);
 
@@ -47,12 +50,19 @@ class Snapshot {
   virtual Result<std::optional<std::pair<std::string_view, std::string_view>>> find_floor(
       std::string_view first, std::string_view key) = 0;
   [[nodiscard]] virtual const Stamp& stamp() const = 0;
-  // Views that find, find_floor and scan give out live as long as the snapshot.
+  /// Moves on to what was applied last; far cheaper than a new snapshot. If it fails, the snapshot
+  /// may only be renewed again or destroyed.
+  virtual Result<void> renew() = 0;
+  // Views that find, find_floor and scan give out live until renew() or the snapshot's end.
 };
 
 /// The metadata as of a position of the log, on local disk: a cache of the log that can be thrown
 /// away at any time.
+/// Keys have 1 to kKeyBytesMax bytes; changes with others are refused with EINVAL.
+/// Lifetime: outlives its snapshots.
 /// Threads: writers (apply, clear, load) one thread at a time, the index thread; snapshot() any.
+/// Fails with: IndexErrc, else an errno of the local disk. What failed has changed nothing, but for
+/// load() and finish_load(): after those, clear() again.
 class Index {
  public:
   virtual ~Index() = default;
