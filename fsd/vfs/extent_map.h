@@ -34,7 +34,7 @@ struct Extent {
 
 /// The extent records of files: looks them up, and changes them together with the engine's
 /// reference counts and the reverse records of shared ones. Knows no stale spans: all records are
-/// alike here, but for visit_live().
+/// alike here, but for visit_live() and clear().
 ///
 /// Invariants: the extents of a file do not overlap; each that is `shared` has one reverse record
 /// (segment, data offset, ino, file offset), and nobody else has; each byte of a segment is
@@ -62,9 +62,12 @@ class ExtentMap {
   Result<void> visit_live(Ino ino, Span span, const Visitor& visit);
 
   // Changes: of `blocks`, the sum of the file's extents, too.
-  /// Takes the bytes that `extent` has inside `span` out of it, which may leave a left and a right
-  /// part, and drops the references.
-  void cut(Ino ino, const Extent& extent, Span span, std::uint64_t& blocks);
+  /// Takes the bytes that `extent` has inside `span` out of it, and drops their references. What
+  /// is left of it behind the span is the result.
+  std::optional<Extent> cut(Ino ino, const Extent& extent, Span span, std::uint64_t& blocks);
+  /// Cuts the span out of the extents `inside`, which must be all that overlap it, and ends its
+  /// being stale.
+  void clear(Ino ino, Span span, const std::vector<Extent>& inside, std::uint64_t& blocks);
   /// Parts the extent at `offset`, strictly inside of it.
   void split(Ino ino, const Extent& extent, std::uint64_t offset);
   /// Adds an extent where there is none; its bytes are referenced for it already. It continues
@@ -75,7 +78,8 @@ class ExtentMap {
   void share(Ino ino, const Extent& extent);
 
  private:
-  Result<void> visit_all(Ino ino, Span span, const Visitor& visit);
+  Result<void> visit_from(Ino ino, const std::optional<Extent>& first, Span span,
+                          const Visitor& visit);
   void store(Ino ino, const Extent& extent);
   void erase(Ino ino, const Extent& extent);
 

@@ -10,6 +10,8 @@
 #include "fsd/engine/volume.h"
 #include "fsd/runtime/runtime.h"
 #include "fsd/vfs/extent_map.h"
+#include "fsd/vfs/file_writer.h"
+#include "fsd/vfs/range_copier.h"
 #include "fsd/vfs/trim_table.h"
 #include "fsd/vfs/types.h"
 
@@ -88,14 +90,20 @@ class FileData {
   Result<void> prefetch(Ino ino, std::uint64_t size, std::uint64_t offset, std::uint64_t length);
 
  private:
-  Result<void> remove_or_defer(Ino ino, InodeRecord& inode, Span span, bool& deferred);
+  enum class Leave : std::uint8_t { kHole, kPreallocated };
+  Task<Result<void>> read_pieces(Ino ino, std::uint64_t offset, MutableByteView into);
+  Result<void> remove(Ino ino, InodeRecord& inode, Span span, Leave leave);
   Result<void> fill_holes(Ino ino, InodeRecord& inode, Span span);
-  Result<bool> trim_some();
+  Result<bool> free_some(Ino ino, Span span);
+  Task<Result<void>> trim_all();
 
+  Runtime& runtime_;
   engine::Volume& volume_;
   FreedListener on_freed_;
-  TrimTable trims_;
-  ExtentMap extents_;
+  TrimTable trims_{volume_};
+  ExtentMap extents_{volume_, trims_};
+  FileWriter writer_{volume_, trims_, extents_};
+  RangeCopier copier_{volume_, trims_, extents_};
   bool trimming_ = false;
   bool stopping_ = false;
 };

@@ -52,7 +52,6 @@ class TrimTable {
  private:
   Result<void> load();
   void insert(Ino ino, Span span);
-  void erase(Ino ino, Spans& spans, Spans::iterator at);
 
   engine::Volume& volume_;
   bool loaded_ = false;
