@@ -16,8 +16,11 @@
 
 namespace cairn::format {
 
-inline constexpr std::size_t kKeyBytesMax = 511;           // what LMDB takes
+inline constexpr std::size_t kKeyBytesMax = 511;  // what LMDB takes
 inline constexpr std::size_t kValueBytesMax = 16U << 20;
+// A decoded batch takes several times the bytes of an encoded one; these bound how many.
+inline constexpr std::size_t kBatchEntriesMax = 1U << 22;
+inline constexpr std::size_t kBatchKeyBytesMax = 256U << 20;
 
 /// One change of metadata: a key put, or deleted when there is no value.
 struct BatchEntry {
@@ -55,7 +58,6 @@ class BatchReader {
   wire::Decoder in_;
   std::string key_;
   BatchEntry entry_;
-  bool first_ = true;
   bool ok_ = true;
 };
 

@@ -28,15 +28,15 @@ struct InodeRecord {
   TimeNs ctime = 0;
   TimeNs btime = 0;
   std::uint64_t rdev = 0;
-  std::uint32_t flags = 0;    // kInode* below
-  std::uint64_t change = 0;   // grows with every change of data or metadata
-  Ino parent;                 // directories only: the one that holds it
+  std::uint32_t flags = 0;   // kInode* below
+  std::uint64_t change = 0;  // grows with every change of data or metadata
+  Ino parent;                // directories only: the one that holds it
   bool operator==(const InodeRecord&) const = default;
 };
-inline constexpr std::uint32_t kInodeHasXattr = 1;      // some xattr record exists
-inline constexpr std::uint32_t kInodeHasAcl = 2;        // an access or default ACL exists
-inline constexpr std::uint32_t kInodeHasCapability = 4; // security.capability exists
-inline constexpr std::uint32_t kInodeShared = 8;        // some extents are shared with other files
+inline constexpr std::uint32_t kInodeHasXattr = 1;       // some xattr record exists
+inline constexpr std::uint32_t kInodeHasAcl = 2;         // an access or default ACL exists
+inline constexpr std::uint32_t kInodeHasCapability = 4;  // security.capability exists
+inline constexpr std::uint32_t kInodeShared = 8;         // some extents are shared with other files
 
 struct DirentRecord {
   Ino ino;

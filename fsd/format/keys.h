@@ -13,19 +13,19 @@
 namespace cairn::format {
 
 enum class KeyKind : char {
-  kCounter = 'c',   // name
-  kDirent = 'd',    // parent, cookie
-  kExtent = 'e',    // ino, file offset
-  kFrames = 'f',    // segment
-  kDoomed = 'g',    // seq of death, segment
-  kInode = 'i',     // ino
-  kSymlink = 'l',   // ino
-  kSession = 'n',   // id (the resumable 9P session)
-  kOrphan = 'o',    // ino
-  kReverse = 'r',   // segment, data offset, ino, file offset (shared extents)
-  kSegment = 's',   // segment
-  kTrim = 't',      // ino: extents past the end that still wait to be freed
-  kXattr = 'x',     // ino, name
+  kCounter = 'c',  // name
+  kDirent = 'd',   // parent, cookie
+  kExtent = 'e',   // ino, file offset
+  kFrames = 'f',   // segment
+  kDoomed = 'g',   // seq of death, segment
+  kInode = 'i',    // ino
+  kSymlink = 'l',  // ino
+  kSession = 'n',  // id (the resumable 9P session)
+  kOrphan = 'o',   // ino
+  kReverse = 'r',  // segment, data offset, ino, file offset (shared extents)
+  kSegment = 's',  // segment
+  kTrim = 't',     // ino: extents past the end that still wait to be freed
+  kXattr = 'x',    // ino, name
 };
 
 /// Builds a key field by field: KeyBuilder(KeyKind::kExtent).u64(ino).u64(offset).

@@ -31,8 +31,8 @@
 
 namespace cairn::format {
 
-inline constexpr std::uint32_t kFramesMax = 1U << 16;          // per segment
-inline constexpr std::size_t kBatchBytesMax = 64U << 20;       // encoded, before compression
+inline constexpr std::uint32_t kFramesMax = 1U << 16;     // per segment
+inline constexpr std::size_t kBatchBytesMax = 64U << 20;  // encoded, before compression
 inline constexpr std::size_t kSegmentHeaderBytes = 176;
 inline constexpr std::size_t kSegmentFooterBytes = 32;
 

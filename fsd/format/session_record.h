@@ -27,12 +27,12 @@ struct SessionReply {
 };
 
 struct SessionRecord {
-  Uuid id{};                      // from the key; a secret of the client's
-  std::uint64_t applied = 0;      // sequence number of the last request applied
-  TimeNs last_seen = 0;           // wall clock, when the client was last connected
-  std::uint32_t keep_seconds = 0; // for how long after that its orphans and replies are kept
+  Uuid id{};                          // from the key; a secret of the client's
+  std::uint64_t applied = 0;          // sequence number of the last request applied
+  TimeNs last_seen = 0;               // wall clock, when the client was last connected
+  std::uint32_t keep_seconds = 0;     // for how long after that its orphans and replies are kept
   std::vector<SessionReply> replies;  // ascending by sequence, none after `applied`
-  std::string state;              // opaque here: fids, open handles, locks to claim again
+  std::string state;                  // opaque here: fids, open handles, locks to claim again
   bool operator==(const SessionRecord&) const = default;
 };
 

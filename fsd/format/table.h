@@ -70,7 +70,6 @@ class TableWriter {
 
   TableContext context_;
   Compression compression_;
-  Sealer::Kind sealing_;
   ObjectSealer sealer_;
   std::string object_;
   BatchWriter block_;

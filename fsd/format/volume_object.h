@@ -15,12 +15,14 @@
 #include "fsd/format/identity.h"
 #include "fsd/format/inode_record.h"
 #include "fsd/format/sealer.h"
+#include "protocol/wire/decoder.h"
 
 namespace cairn::format {
 
 inline constexpr std::uint64_t kWindowDefault = 64;
 inline constexpr std::uint64_t kWindowMax = 4096;
 inline constexpr std::uint32_t kFrameBytesDefault = 64U << 10;
+inline constexpr std::uint32_t kFrameBytesMin = 4U << 10;
 inline constexpr std::uint32_t kFrameBytesMax = 1U << 20;
 inline constexpr std::uint64_t kArenaBytesDefault = 16U << 20;
 inline constexpr std::uint64_t kArenaBytesMax = 256U << 20;
@@ -30,11 +32,12 @@ struct VolumeParameters {
   VolumeIdentity identity;
   /// How far past its first unacknowledged seq a writer may PUT; 1 to kWindowMax.
   std::uint64_t window = kWindowDefault;
-  std::uint32_t frame_bytes = kFrameBytesDefault;   // a power of two, 4 KiB to kFrameBytesMax
+  std::uint32_t frame_bytes =
+      kFrameBytesDefault;  // a power of two, kFrameBytesMin to kFrameBytesMax
   std::uint64_t arena_bytes_max = kArenaBytesDefault;  // 1 to kArenaBytesMax
   TimeNs created = 0;
-  std::uint64_t features = 0;               // any that is unknown: no access
-  std::uint64_t compatible_features = 0;    // unknown ones may be ignored
+  std::uint64_t features = 0;             // any that is unknown: no access
+  std::uint64_t compatible_features = 0;  // unknown ones may be ignored
   bool operator==(const VolumeParameters&) const = default;
 };
 /// Features that this program knows.
@@ -92,20 +95,30 @@ class VolumeObject {
                                                      Random& random) const;
 
  private:
-  struct KeySlot {
+  struct KeySlot {  // the volume's key, sealed with a key made of the password
     Argon2Cost cost;
     std::array<std::uint8_t, 16> salt{};
-    std::array<std::uint8_t, 12> nonce{};
     std::array<std::uint8_t, 48> wrapped{};
   };
   [[nodiscard]] Result<VolumeKey> unwrap(std::string_view password) const;
+  [[nodiscard]] Result<Sealer> sealer_for(std::optional<std::string_view> password) const;
+  [[nodiscard]] Result<UnlockedVolume> open_secrets(const Sealer& sealer) const;
+  /// Puts the volume's key into a new key slot.
+  [[nodiscard]] Result<void> wrap(const VolumeKey& key, std::string_view password,
+                                  const Argon2Cost& cost, Random& random);
+  [[nodiscard]] std::string encode() const;
+  /// What follows the parameters.
+  [[nodiscard]] Result<void> decode_sealed(wire::Decoder& in);
+  friend Result<std::string> create_volume_object(const VolumeParameters&,
+                                                  std::optional<std::string_view>,
+                                                  const Argon2Cost&, Random&);
 
   VolumeParameters parameters_;
   bool encrypted_ = false;
-  std::string fixed_;      // the parameters' bytes, which the sealed parts vouch for
-  KeySlot slot_;           // only when encrypted
+  std::string fixed_;  // the parameters' bytes, which the sealed parts vouch for
+  KeySlot slot_;       // only when encrypted
   SegmentId secrets_id_;
-  std::string secrets_;    // sealed
+  std::string secrets_;  // sealed
 };
 
 }  // namespace cairn::format

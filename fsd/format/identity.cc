@@ -1,0 +1,51 @@
+#include "fsd/format/identity.h"
+
+#include <algorithm>
+
+namespace cairn::format {
+
+std::string to_hex(const Uuid& id) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * id.size());
+  for (const std::uint8_t byte : id) {
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
+std::optional<Uuid> parse_hex(std::string_view text) {
+  Uuid id{};
+  if (text.size() != 2 * id.size()) return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    int digit = 0;
+    if (c >= '0' && c <= '9') {
+      digit = c - '0';
+    } else if (c >= 'a' && c <= 'f') {
+      digit = c - 'a' + 10;
+    } else {
+      return std::nullopt;
+    }
+    id[i / 2] = static_cast<std::uint8_t>(id[i / 2] << 4 | digit);
+  }
+  return id;
+}
+
+Uuid random_uuid(Random& random) {
+  Uuid id{};
+  random.fill(id);
+  return id;
+}
+
+void put_uuid(wire::Encoder& out, const Uuid& id) { out.raw(ByteView(id)); }
+
+Uuid get_uuid(wire::Decoder& in) {
+  Uuid id{};
+  const auto bytes = in.raw(id.size());
+  if (bytes.size() == id.size()) std::ranges::copy(bytes, id.begin());
+  return id;
+}
+
+}  // namespace cairn::format
