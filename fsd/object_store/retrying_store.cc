@@ -1,0 +1,159 @@
+#include "fsd/object_store/retrying_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fsd/base/check.h"
+#include "fsd/base/log.h"
+
+namespace cairn::object_store {
+namespace {
+
+constexpr int kDoublingsMax = 30;
+
+bool is_refusal_of_credentials(const Error& error) {
+  return is(error, StoreErrc::kAccessDenied) || is(error, StoreErrc::kBadCredentials);
+}
+
+long long whole_seconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+}
+
+}  // namespace
+
+RetryingStore::RetryingStore(ObjectStore& inner, Runtime& runtime, Options options)
+    : inner_(inner), runtime_(runtime), options_(std::move(options)) {
+  CHECK(options_.delay_first > Duration::zero());
+}
+
+Task<Result<Object>> RetryingStore::get(std::string key, ByteRange range) {
+  auto send = [this, &key, range] { return inner_.get(key, range); };
+  co_return co_await repeat<Object>(send);
+}
+
+Task<Result<std::string>> RetryingStore::put(std::string key, SharedBytes body,
+                                             PutCondition condition) {
+  auto send = [this, &key, &body, &condition] { return inner_.put(key, body, condition); };
+  co_return co_await repeat<std::string>(send);
+}
+
+Task<Result<void>> RetryingStore::remove(std::string key) {
+  auto send = [this, &key] { return inner_.remove(key); };
+  co_return co_await repeat<void>(send);
+}
+
+Task<Result<ListPage>> RetryingStore::list(std::string prefix, std::string start_after,
+                                           std::uint32_t limit) {
+  auto send = [this, &prefix, &start_after, limit] {
+    return inner_.list(prefix, start_after, limit);
+  };
+  co_return co_await repeat<ListPage>(send);
+}
+
+template <class T, class Send>
+Task<Result<T>> RetryingStore::repeat(Send send) {
+  Attempt attempt{.begun = runtime_.clock.monotonic()};
+  for (;;) {
+    if (stopped_ && attempt.failures > 0) co_return Error(StoreErrc::kCancelled, "");
+    Result<T> answer = co_await send();
+    if (answer.has_value()) {
+      on_answer();
+      co_return answer;
+    }
+    const std::optional<Duration> delay = next_delay(attempt, answer.error());
+    if (!delay) {
+      // "No such object" is an answer as well; "the store does not answer" is none.
+      if (!may_retry(answer.error()) && !is(answer.error(), StoreErrc::kCancelled)) on_answer();
+      co_return answer;
+    }
+    ++attempt.failures;
+    on_failure(answer.error());
+    const bool again = co_await pause(*delay);
+    if (!again) co_return Error(StoreErrc::kCancelled, "");
+  }
+}
+
+std::optional<Duration> RetryingStore::next_delay(const Attempt& attempt, const Error& error) {
+  const bool refused = is_refusal_of_credentials(error);
+  if (stopped_) return std::nullopt;
+  if (!may_retry(error) && !(refused && options_.patient)) return std::nullopt;
+  const Duration delay_max = refused ? options_.patient_delay_max : options_.delay_max;
+  Duration bound = options_.delay_first;
+  for (int i = 0; i < std::min(attempt.failures, kDoublingsMax) && bound < delay_max; ++i) {
+    bound *= 2;
+  }
+  bound = std::min(bound, delay_max);
+  Duration delay(runtime_.random.below(static_cast<std::uint64_t>(bound.count())) + 1);
+  if (refused) delay = std::max(delay, bound / 2);
+  if (!options_.soft_timeout) return delay;
+  const Duration left = attempt.begun + *options_.soft_timeout - runtime_.clock.monotonic();
+  if (left <= Duration::zero()) return std::nullopt;
+  return std::min(delay, left);
+}
+
+Task<bool> RetryingStore::pause(Duration delay) {
+  Wake wake;
+  Timers::Token token{};
+  // The token is known before the timer can fire: both happen in the core.
+  token = runtime_.timers.schedule(delay, [this, &wake, &token] {
+    sleepers_.erase(token);
+    wake.set(true);
+  });
+  sleepers_.emplace(token, &wake);
+  ++waiting_;
+  const bool again = co_await wake;
+  --waiting_;
+  co_return again;
+}
+
+void RetryingStore::stop() {
+  stopped_ = true;
+  auto sleepers = std::exchange(sleepers_, {});
+  for (auto& [token, wake] : sleepers) {
+    const bool cancelled = runtime_.timers.cancel(token);
+    CHECK(cancelled);
+  }
+  for (auto& [token, wake] : sleepers) wake->set(false);
+}
+
+void RetryingStore::on_failure(const Error& error) {
+  const Duration now = runtime_.clock.monotonic();
+  if (!away_since_) away_since_ = now;
+  last_failure_ = error.message();
+  if (last_report_ && now - *last_report_ < options_.report_interval) return;
+  last_report_ = now;
+  if (!told_away_) {
+    told_away_ = true;
+    say("the store " + description() + " fails: " + last_failure_ + "; trying again");
+    return;
+  }
+  say("the store " + description() + " does not answer since " +
+      std::to_string(whole_seconds(now - *away_since_)) + " s, " + std::to_string(waiting_ + 1) +
+      " requests wait; last failure: " + last_failure_);
+}
+
+void RetryingStore::on_answer() {
+  if (!away_since_) return;
+  const Duration lasted = runtime_.clock.monotonic() - *away_since_;
+  away_since_.reset();
+  if (!std::exchange(told_away_, false)) return;
+  say("the store " + description() + " answers again after " +
+      std::to_string(whole_seconds(lasted)) + " s");
+}
+
+void RetryingStore::say(const std::string& sentence) {
+  if (options_.report) {
+    options_.report(sentence);
+  } else {
+    log::warn("{}", sentence);
+  }
+}
+
+std::optional<RetryingStore::Outage> RetryingStore::outage() const {
+  if (!away_since_) return std::nullopt;
+  return Outage{.lasts = runtime_.clock.monotonic() - *away_since_,
+                .waiting = waiting_,
+                .last_failure = last_failure_};
+}
+
+}  // namespace cairn::object_store
