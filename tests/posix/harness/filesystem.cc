@@ -1,0 +1,117 @@
+#include "tests/posix/harness/filesystem.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+#include "tests/posix/harness/scratch.h"
+
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
+
+namespace cairn::posix {
+namespace {
+
+Kind find_kind() {
+  struct statfs answer{};
+  if (::statfs(Scratch::base().c_str(), &answer) != 0) return Kind::kOther;
+  switch (static_cast<unsigned long>(answer.f_type)) {
+    case TMPFS_MAGIC:
+      return Kind::kTmpfs;
+    case EXT4_SUPER_MAGIC:
+      return Kind::kExt;
+    case FUSE_SUPER_MAGIC:
+      return Kind::kFuse;
+    case V9FS_MAGIC:
+      return Kind::kNinep;
+    default:
+      return Kind::kOther;
+  }
+}
+
+bool mounted_without_atime() {
+  struct statvfs answer{};
+  return ::statvfs(Scratch::base().c_str(), &answer) == 0 && (answer.f_flag & ST_NOATIME) != 0;
+}
+
+// tmpfs has user.* since Linux 6.6, and O_DIRECT too.
+bool tmpfs_is_old() {
+  const std::string path = Scratch::base() + "/.probe";
+  const int fd = ::open(path.c_str(), O_CREAT | O_WRONLY, 0600);
+  const bool refused = ::fsetxattr(fd, "user.probe", "1", 1, 0) != 0 && errno == EOPNOTSUPP;
+  ::close(fd);
+  ::unlink(path.c_str());
+  return refused;
+}
+
+bool tmpfs_lacks(Feature feature) {
+  static const bool old = tmpfs_is_old();
+  switch (feature) {
+    case Feature::kZeroRange:
+    case Feature::kShiftRange:
+      return true;
+    case Feature::kUserXattr:
+    case Feature::kDirectIo:
+      return old;
+    default:
+      return false;
+  }
+}
+
+bool fuse_lacks(Feature feature) {
+  switch (feature) {
+    case Feature::kShiftRange:   // the kernel answers EOPNOTSUPP before it asks the server
+    case Feature::kAtimeOnRead:  // what the page cache serves, the server never hears of
+      return true;
+    default:
+      return false;
+  }
+}
+
+// 9P2000.L has no message for these.
+bool ninep_lacks(Feature feature) {
+  switch (feature) {
+    case Feature::kTmpfile:
+    case Feature::kRenameFlags:
+    case Feature::kFallocate:
+    case Feature::kZeroRange:
+    case Feature::kShiftRange:
+    case Feature::kBirthTime:
+    case Feature::kHoles:
+    case Feature::kMappedWrites:
+    case Feature::kAtimeOnRead:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Kind filesystem_kind() {
+  static const Kind kind = find_kind();
+  return kind;
+}
+
+bool lacks(Feature feature) {
+  if (feature == Feature::kAtimeOnRead && mounted_without_atime()) return true;
+  switch (filesystem_kind()) {
+    case Kind::kTmpfs:
+      return tmpfs_lacks(feature);
+    case Kind::kFuse:
+      return fuse_lacks(feature);
+    case Kind::kNinep:
+      return ninep_lacks(feature);
+    default:
+      return false;
+  }
+}
+
+}  // namespace cairn::posix
