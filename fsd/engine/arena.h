@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "fsd/base/bytes.h"
+
+namespace cairn::engine {
+
+/// The data space of a segment while it is open and until it is durable: file bytes one after
+/// another, in frames of a fixed size, so that a frame can move into the cache without a copy.
+/// Threads: core while open; any, for reading, once sealed.
+class Arena {
+ public:
+  explicit Arena(std::size_t frame_bytes) : frame_bytes_(frame_bytes) {}
+
+  /// Offset of the first byte.
+  std::uint64_t append(ByteView bytes);
+  void overwrite(std::uint64_t offset, ByteView bytes);
+  void read(std::uint64_t offset, MutableByteView into) const;
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] std::size_t frames() const { return frames_.size(); }
+  [[nodiscard]] ByteView frame(std::size_t index) const;
+  /// The frame for the cache: shared when it is full, a copy of the right size when it is not.
+  [[nodiscard]] SharedBytes share_frame(std::size_t index) const;
+
+ private:
+  std::size_t frame_bytes_;
+  std::uint64_t size_ = 0;
+  std::vector<std::shared_ptr<std::uint8_t[]>> frames_;
+};
+
+}  // namespace cairn::engine

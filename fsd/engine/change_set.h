@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fsd/format/batch.h"
+
+namespace cairn::engine {
+
+/// The metadata that one segment changes, each key once, ascending; owns its bytes.
+/// Threads: any one at a time; immutable once the segment is sealed, but for add().
+class ChangeSet {
+ public:
+  /// Keys may come in any order until sort() is called.
+  void add(std::string_view key, std::optional<std::string_view> value);
+  void sort();
+  /// Views into this batch; valid until the next add().
+  [[nodiscard]] std::vector<format::BatchEntry> entries() const;
+  [[nodiscard]] std::size_t count() const { return places_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return storage_.size(); }
+
+ private:
+  struct Place {
+    std::uint64_t at;  // in storage_: key, then value
+    std::uint32_t key_bytes;
+    std::uint32_t value_bytes;
+    bool has_value;
+  };
+  [[nodiscard]] std::string_view key(const Place& place) const {
+    return std::string_view(storage_).substr(place.at, place.key_bytes);
+  }
+
+  std::string storage_;
+  std::vector<Place> places_;
+};
+
+}  // namespace cairn::engine

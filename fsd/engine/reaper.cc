@@ -1,0 +1,69 @@
+#include "fsd/engine/reaper.h"
+
+#include <vector>
+
+#include "fsd/format/keys.h"
+#include "fsd/format/names.h"
+#include "fsd/runtime/await.h"
+
+namespace cairn::engine {
+namespace {
+
+constexpr std::size_t kAtOnce = 16;
+constexpr std::size_t kRoundMax = 4096;
+
+struct Doomed {
+  Seq death;
+  Seq segment;
+};
+
+}  // namespace
+
+Task<Result<void>> Reaper::remove_all(std::vector<Seq> segments) {
+  for (std::size_t i = 0; i < segments.size() && !stopped_; i += kAtOnce) {
+    std::vector<Task<Result<void>>> removals;
+    for (std::size_t k = i; k < std::min(segments.size(), i + kAtOnce); ++k) {
+      removals.push_back(store_.remove(format::log_name(segments[k])));
+    }
+    std::optional<Error> failed;
+    for (auto& removal : removals) {
+      auto done = co_await removal;
+      if (!done) failed = done.error();
+    }
+    if (failed) co_return *failed;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Reaper::run(Seq log_start) {
+  std::vector<Doomed> doomed;
+  CO_TRY_OK(volume_.scan(format::doomed_key(Seq(), Seq()), format::doomed_key(log_start, Seq()),
+                         [&](std::string_view key, std::string_view) {
+                           if (!format::is_key(key, format::KeyKind::kDoomed, 2)) return true;
+                           const Doomed one{.death = Seq(format::key_u64(key, 0)),
+                                            .segment = Seq(format::key_u64(key, 1))};
+                           if (one.segment < log_start) doomed.push_back(one);
+                           return doomed.size() < kRoundMax;
+                         }));
+  // Reads that began before the death may still be under way.
+  if (!doomed.empty() && grace_ > Duration{0}) co_await SleepFor(runtime_.timers, grace_);
+  if (stopped_) co_return Result<void>();
+  std::vector<Seq> segments;
+  for (const Doomed& one : doomed) segments.push_back(one.segment);
+  if (gap_end_ <= log_start) {
+    for (Seq seq = gap_first_; seq < gap_end_; seq = seq.next()) segments.push_back(seq);
+    gap_first_ = gap_end_ = Seq();
+  }
+  CO_TRY_OK(co_await remove_all(std::move(segments)));
+  if (stopped_ || doomed.empty()) co_return Result<void>();
+  CO_TRY_OK(co_await volume_.admit(0));
+  for (const Doomed& one : doomed) {
+    volume_.erase(format::doomed_key(one.death, one.segment));
+    volume_.erase(format::segment_key(one.segment));
+    volume_.erase(format::frames_key(one.segment));
+  }
+  deleted_ += doomed.size();
+  co_return Result<void>();
+}
+
+}  // namespace cairn::engine

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+
+#include "fsd/base/result.h"
+#include "fsd/base/task.h"
+#include "fsd/engine/volume.h"
+#include "fsd/object_store/object_store.h"
+#include "fsd/runtime/runtime.h"
+
+namespace cairn::engine {
+
+/// Deletes segments without a live byte. A log object goes only when its seq and the seq of its
+/// death lie below the log's start, as the manifest surely says it; epoch-starts never go.
+/// Threads: core only.
+class Reaper {
+ public:
+  Reaper(Runtime& runtime, object_store::ObjectStore& store, Volume& volume, Duration grace)
+      : runtime_(runtime), store_(store), volume_(volume), grace_(grace) {}
+
+  /// The gap behind our epoch-start: what the predecessor had under way may lie there.
+  void set_gap(Seq first, Seq end) {
+    gap_first_ = first;
+    gap_end_ = end;
+  }
+  /// One round after a checkpoint. `log_start`: of the manifest whose writing is known to have
+  /// succeeded. Ends early when stop() was called.
+  Task<Result<void>> run(Seq log_start);
+  void stop() { stopped_ = true; }
+  [[nodiscard]] std::uint64_t deleted() const { return deleted_; }
+
+ private:
+  Task<Result<void>> remove_all(std::vector<Seq> segments);
+
+  Runtime& runtime_;
+  object_store::ObjectStore& store_;
+  Volume& volume_;
+  Duration grace_;
+  Seq gap_first_;
+  Seq gap_end_;
+  bool stopped_ = false;
+  std::uint64_t deleted_ = 0;
+};
+
+}  // namespace cairn::engine

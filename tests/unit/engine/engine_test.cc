@@ -1,0 +1,199 @@
+#include "fsd/engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include "fsd/format/keys.h"
+#include "fsd/format/names.h"
+#include "fsd/object_store/memory_store.h"
+#include "tests/support/engine_host.h"
+
+namespace cairn::engine {
+namespace {
+
+using testing::EngineHost;
+using testing::SimRuntime;
+
+class EngineTest : public ::testing::Test {
+ protected:
+  SimRuntime sim_{1};
+  object_store::MemoryStore bucket_;
+  EngineHost host_{sim_, bucket_};
+
+  void put(std::string key, std::string value) {
+    ASSERT_TRUE(sim_.wait([&] { return host_.put(key, value); }));
+  }
+  void sync() {
+    ASSERT_TRUE(sim_.wait([&] { return host_.engine().sync(host_.engine().open_segment()); }));
+  }
+  std::uint64_t log_objects() {
+    std::uint64_t count = 0;
+    for (const auto& [key, object] : bucket_.objects()) count += key.starts_with("log/") ? 1 : 0;
+    return count;
+  }
+};
+
+TEST_F(EngineTest, WhatWasSyncedIsThereAfterACrashWithAnEmptyIndex) {
+  ASSERT_TRUE(host_.start());
+  put("c/a", "1");
+  auto at = sim_.wait([&] { return host_.append("c/b", "hello"); });
+  ASSERT_TRUE(at);
+  sync();
+  EngineHost other(sim_, bucket_);
+  ASSERT_TRUE(other.start());
+  EXPECT_EQ(other.find("c/a"), "1");
+  EXPECT_EQ(sim_.wait([&] { return other.read(*at, 5); }).value(), "hello");
+}
+
+TEST_F(EngineTest, AnFsyncAfterOneWriteCostsOnePut) {
+  ASSERT_TRUE(host_.start());
+  sim_.run_for(std::chrono::seconds(1));
+  auto before = host_.counts();
+  ASSERT_TRUE(sim_.wait([&] { return host_.append("c/b", "hello"); }));
+  sync();
+  auto spent = host_.counts() - before;
+  EXPECT_EQ(spent.puts.requests, 1U);
+  EXPECT_EQ(spent.requests(), 1U);
+  // Another fsync with nothing new costs nothing.
+  sync();
+  EXPECT_EQ((host_.counts() - before).requests(), 1U);
+}
+
+TEST_F(EngineTest, ConcurrentSyncsShareCommits) {
+  ASSERT_TRUE(host_.start());
+  sim_.run_for(std::chrono::seconds(1));
+  auto before = host_.counts();
+  std::vector<Task<Result<void>>> syncs;
+  sim_.in_core([&] {
+    for (int i = 0; i < 100; ++i) {
+      host_.put("c/" + std::to_string(i), "x").take().value();
+      syncs.push_back(host_.engine().sync(host_.engine().open_segment()));
+    }
+  });
+  for (auto& task : syncs) EXPECT_TRUE(sim_.wait(std::move(task)));
+  EXPECT_LE((host_.counts() - before).puts.requests, kCommitsInFlightMax + 2);
+}
+
+TEST_F(EngineTest, AnIdleVolumeMakesNoRequests) {
+  ASSERT_TRUE(host_.start());
+  put("c/a", "1");
+  sim_.run_for(std::chrono::seconds(60));
+  auto before = host_.counts();
+  sim_.run_for(std::chrono::minutes(10));
+  EXPECT_EQ((host_.counts() - before).requests(), 0U);
+}
+
+TEST_F(EngineTest, TheCommitIntervalMakesBufferedWritesDurable) {
+  ASSERT_TRUE(host_.start());
+  const Seq open = host_.engine().open_segment();
+  put("c/a", "1");
+  sim_.run_for(std::chrono::seconds(6));
+  EXPECT_GT(host_.engine().durable_end(), open);
+}
+
+TEST_F(EngineTest, ASecondWriterFencesTheFirst) {
+  ASSERT_TRUE(host_.start());
+  put("c/a", "1");
+  sync();
+  EngineHost other(sim_, bucket_);
+  ASSERT_TRUE(other.start());
+  put("c/a", "2");
+  auto synced = sim_.wait([&] { return host_.engine().sync(host_.engine().open_segment()); });
+  ASSERT_FALSE(synced);
+  EXPECT_TRUE(is(synced.error(), EngineErrc::kFenced));
+  ASSERT_TRUE(host_.failure());
+  EXPECT_TRUE(is(*host_.failure(), EngineErrc::kFenced));
+  EXPECT_EQ(other.find("c/a"), "1");
+}
+
+TEST_F(EngineTest, ScansMergeTheOverlayAndTheIndex) {
+  ASSERT_TRUE(host_.start());
+  for (int i = 0; i < 100; i += 2) put("c/" + std::to_string(100 + i), "old");
+  sync();
+  sim_.run_for(std::chrono::seconds(5));  // into the index
+  for (int i = 0; i < 100; i += 3) put("c/" + std::to_string(100 + i), "new");
+  sim_.in_core([&] { host_.engine().erase("c/104"); });
+  std::map<std::string, std::string> seen;
+  ASSERT_TRUE(host_.engine().scan("c/", "c0", [&](std::string_view key, std::string_view value) {
+    EXPECT_TRUE(seen.emplace(key, value).second);
+    return true;
+  }));
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = "c/" + std::to_string(100 + i);
+    const bool expected = (i % 3 == 0) || (i % 2 == 0 && i != 4);
+    EXPECT_EQ(seen.contains(key), expected) << key;
+    if (expected) EXPECT_EQ(seen[key], i % 3 == 0 ? "new" : "old");
+    auto floor = host_.engine().find_floor("c/", key);
+    ASSERT_TRUE(floor && *floor) << key;
+    auto above = seen.upper_bound(key);
+    EXPECT_EQ((*floor)->first, std::prev(above)->first);
+  }
+}
+
+TEST_F(EngineTest, ACheckpointBoundsRecoveryAndDeadSegmentsAreDeleted) {
+  host_.options.checkpoint_segments = 20;
+  ASSERT_TRUE(host_.start());
+  std::optional<DataRef> last;
+  for (int i = 0; i < 200; ++i) {
+    auto at = sim_.wait([&] { return host_.append("c/file", "content " + std::to_string(i)); });
+    ASSERT_TRUE(at);
+    if (last) sim_.in_core([&] { host_.engine().drop_reference(*last, 9 + (i > 10) + (i > 100)); });
+    last = *at;
+    sync();
+  }
+  sim_.run_for(std::chrono::minutes(5));
+  EXPECT_GE(host_.engine().stats().checkpoints, 5U);
+  EXPECT_GT(host_.engine().stats().segments_deleted, 100U);
+  EXPECT_LT(log_objects(), 100U);
+  EngineHost other(sim_, bucket_);
+  ASSERT_TRUE(other.start());
+  EXPECT_LE(other.engine().stats().replayed, 60U);
+  EXPECT_EQ(sim_.wait([&] { return other.read(*last, 11); }).value(), "content 199");
+}
+
+TEST_F(EngineTest, ARestartWithItsIndexReplaysOnlyWhatIsNew) {
+  ASSERT_TRUE(host_.start());
+  for (int i = 0; i < 50; ++i) {
+    put("c/" + std::to_string(i), "x");
+    sync();
+  }
+  ASSERT_TRUE(host_.stop());
+  ASSERT_TRUE(host_.start());
+  EXPECT_EQ(host_.engine().stats().replayed, 0U);
+  EXPECT_FALSE(host_.engine().stats().index_rebuilt);
+  EXPECT_EQ(host_.find("c/49"), "x");
+}
+
+TEST_F(EngineTest, AMissingLogObjectIsNoticed) {
+  ASSERT_TRUE(host_.start());
+  const Seq first = host_.engine().open_segment();
+  for (int i = 0; i < 80; ++i) {
+    put("c/" + std::to_string(i), "x");
+    sync();
+  }
+  bucket_.lose(format::log_name(Seq(first.value() + 5)));
+  EngineHost other(sim_, bucket_);
+  auto started = other.start();
+  ASSERT_FALSE(started);
+  EXPECT_TRUE(is(started.error(), EngineErrc::kLost)) << started.error().message();
+}
+
+TEST_F(EngineTest, AForeignPrefixIsRefused) {
+  auto put = sim_.wait([&] { return bucket_.put("photos/cat.jpg", SharedBytes::from("x"), {}); });
+  ASSERT_TRUE(put);
+  auto started = host_.start();
+  ASSERT_FALSE(started);
+  EXPECT_TRUE(is(started.error(), EngineErrc::kNotAVolume));
+  EXPECT_EQ(bucket_.objects().size(), 1U);
+}
+
+TEST_F(EngineTest, ADestroyedVolumeLeavesNothingOfOurs) {
+  ASSERT_TRUE(host_.start());
+  put("c/a", "1");
+  ASSERT_TRUE(host_.stop());
+  auto removed = sim_.wait([&] { return destroy_volume(sim_.runtime(), bucket_); });
+  ASSERT_TRUE(removed);
+  EXPECT_TRUE(bucket_.objects().empty());
+}
+
+}  // namespace
+}  // namespace cairn::engine
