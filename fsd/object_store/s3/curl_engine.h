@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "fsd/base/result.h"
+#include "fsd/object_store/s3/http.h"
+#include "fsd/runtime/strand.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace cairn::object_store::s3 {
+
+/// Many HTTP/1.1 requests at a time over kept connections, by libcurl. Sends on the thread that
+/// brings a request if no other is at work inside; answers are brought by an io thread.
+///
+/// Nothing is sent twice, but for one case that libcurl sees to: a kept connection that turns out
+/// to be closed before any byte of the answer came is replaced, and the request sent on a new one.
+///
+/// Lifetime: the io_context and the executor outlive it. It may be destroyed with requests under
+/// way: they end with kCancelled.
+/// Threads: any. `done` is called once per request, on the thread that brought the answer (or,
+/// for a request that fails at once, inside start()); never from inside the engine's own strand.
+/// Fails with: kUnavailable (no connection, reset, stalled), kDamaged (another length than
+/// announced, or more than asked for), kBadRequest (the URL or the CA file cannot be used),
+/// kCancelled. An answer of any status is a success here.
+class CurlEngine {
+ public:
+  struct Options {
+    std::string ca_file;               // empty: the system's
+    std::string proxy;                 // empty: what http_proxy, https_proxy and no_proxy say
+    std::string user_agent = "cairn";
+    std::uint32_t connections_max = 64;
+    Duration connect_timeout = std::chrono::seconds(5);
+    /// A transfer that moves less than stall_bytes_per_s for this long is given up, also while it
+    /// waits for the first byte of an answer. Whole seconds.
+    Duration stall_timeout = std::chrono::seconds(15);
+    std::uint32_t stall_bytes_per_s = 1024;
+  };
+  using Done = std::move_only_function<void(Result<HttpResponse>)>;
+
+  /// `io_executor` runs work on the threads of `io`.
+  CurlEngine(boost::asio::io_context& io, Executor& io_executor, Options options);
+  ~CurlEngine();
+  CurlEngine(const CurlEngine&) = delete;
+  CurlEngine& operator=(const CurlEngine&) = delete;
+
+  void start(HttpRequest request, Done done);
+  /// Ends everything with kCancelled and closes all connections; later requests are refused so.
+  void stop();
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace cairn::object_store::s3
