@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "fsd/frontends/fuse/lock_waits.h"
+#include "fsd/frontends/fuse/lookup_counts.h"
+#include "fsd/frontends/fuse/request_counts.h"
+#include "fsd/runtime/strand.h"
+#include "fsd/vfs/vfs.h"
+
+namespace cairn::fuse {
+
+/// What all requests of one mount share.
+/// Lifetime: outlives the session and every Request.   Threads: as its parts say; `vfs` core only.
+struct Door {
+  Strand& core;
+  vfs::Vfs& vfs;
+  const std::uint64_t client;    // Caller::client of every request
+  const double cache_seconds;    // how long the kernel keeps entries and attributes
+  const bool io_uring;           // ask for it in INIT
+  LockWaits lock_waits;
+  LookupCounts lookups{};  // core only
+  RequestCounter counts{};
+  std::atomic<std::uint64_t> in_flight{0};
+  std::atomic<bool> closing{false};        // requests are turned away
+  std::atomic<bool> seen_io_uring{false};  // some request came over a ring
+
+  void remember(Ino ino) {
+    vfs.remember(ino);
+    lookups.add(ino);
+  }
+  void forget(Ino ino, std::uint64_t count) {
+    if (const std::uint64_t taken = lookups.take(ino, count); taken > 0) vfs.forget(ino, taken);
+  }
+};
+
+}  // namespace cairn::fuse

@@ -1,0 +1,323 @@
+#include "fsd/frontends/fuse/fuse_server.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <future>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "fsd/base/log.h"
+#include "fsd/frontends/fuse/door.h"
+#include "fsd/frontends/fuse/fuse_api.h"
+#include "fsd/frontends/fuse/handlers.h"
+#include "fsd/frontends/fuse/invalidator.h"
+#include "fsd/frontends/fuse/kernel_settings.h"
+#include "fsd/frontends/fuse/reader_thread.h"
+#include "fsd/frontends/fuse/stale_mount.h"
+
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57
+#endif
+
+namespace cairn::fuse {
+namespace {
+
+constexpr unsigned kReadAheadKib = 2048;
+constexpr std::size_t kLockWaitsWithoutRings = 4096;
+constexpr int kRingEntriesKeptFree = 32;  // of each ring, for those who do not wait for a lock
+constexpr auto kStopPatience = std::chrono::seconds(10);
+
+Error failure(int number, std::string sentence) {
+  return Error(std::error_code(number, std::generic_category()), "cannot mount",
+               std::move(sentence));
+}
+
+void forward_log(fuse_log_level level, const char* format, va_list arguments) {
+  char line[512];
+  vsnprintf(line, sizeof line, format, arguments);
+  std::string_view text(line);
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  if (level <= FUSE_LOG_ERR) {
+    log::error("libfuse: {}", text);
+  } else if (level <= FUSE_LOG_NOTICE) {
+    log::warn("libfuse: {}", text);
+  } else {
+    log::debug("libfuse: {}", text);
+  }
+}
+
+void on_interrupt(Door& door, std::uint64_t unique) {
+  door.counts.add(RequestKind::kInterrupt);
+  if (!door.lock_waits.interrupt(unique)) return;
+  door.core.dispatch([&door, unique] { door.vfs.cancel_lock_wait(unique); });
+}
+
+#if CAIRN_FUSE_IO_URING
+/// libfuse's loop reads through this: what is an interrupt, libfuse does not get to see.
+ssize_t read_message(int fd, void* buffer, std::size_t size, void* userdata) {
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, size);
+    if (got <= 0) return got;
+    const auto interrupt = parse_interrupt(
+        {static_cast<const char*>(buffer), static_cast<std::size_t>(got)});
+    if (!interrupt.is) return got;
+    on_interrupt(*static_cast<Door*>(userdata), interrupt.unique);
+  }
+}
+
+ssize_t write_message(int fd, iovec* parts, int count, void*) {
+  return ::writev(fd, parts, count);
+}
+#endif
+
+/// A mount option's value: no comma, no space.
+std::string harmless(const std::string& name) {
+  std::string out;
+  for (const char c : name) {
+    const bool fine = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                      std::string_view("._:/@-").find(c) != std::string_view::npos;
+    out.push_back(fine ? c : '_');
+  }
+  return out;
+}
+
+std::string mount_options(const FuseServer::Options& options, bool io_uring) {
+  const bool root = geteuid() == 0;
+  std::string text = "fsname=cairn:" + harmless(options.volume_name);
+  text += ",subtype=cairn,default_permissions";
+  if (options.allow_other || root) text += ",allow_other";
+  if (options.read_only) text += ",ro";
+  if (options.suid_and_devices && root) text += ",suid,dev";
+  if (io_uring) text += ",io_uring,io_uring_q_depth=" + std::to_string(options.ring_depth);
+  return text;
+}
+
+struct SessionDeleter {
+  void operator()(fuse_session* session) const { fuse_session_destroy(session); }
+};
+
+Door make_door(Runtime& runtime, vfs::Vfs& vfs, const FuseServer::Options& options, bool uring) {
+  const std::size_t lanes = uring ? static_cast<std::size_t>(sysconf(_SC_NPROCESSORS_CONF)) : 1;
+  const std::size_t waits_max =
+      uring ? static_cast<std::size_t>(
+                  std::max(options.ring_depth - kRingEntriesKeptFree, options.ring_depth / 2))
+            : kLockWaitsWithoutRings;
+  const auto seconds = static_cast<double>(options.cache_time.count());
+  return Door{runtime.core, vfs, options.client, seconds, uring, LockWaits(lanes, waits_max)};
+}
+
+}  // namespace
+
+struct FuseServer::Parts {
+  Parts(Runtime& runtime, vfs::Vfs& vfs, Options options_, bool uring)
+      : options(std::move(options_)),
+        door(make_door(runtime, vfs, options, uring)),
+        operations(handlers()),
+        invalidator(runtime.core, options.client) {}
+
+  Options options;
+  std::string target;  // the mountpoint's real path
+  Door door;
+  fuse_lowlevel_ops operations;
+  std::unique_ptr<fuse_session, SessionDeleter> session;
+  Invalidator invalidator;
+  std::vector<std::unique_ptr<ReaderThread>> readers;
+  std::atomic<int> running{0};
+  std::atomic<bool> stopping{false};
+  bool stopped = false;
+
+  Result<void> mount();
+  Result<void> serve();
+  void add_readers(int count);
+  void add_loop();
+  void reader_ended();
+  [[nodiscard]] bool wait_for_requests() const;
+  void give_back();
+};
+
+Result<void> FuseServer::Parts::mount() {
+  fuse_set_log_func(forward_log);
+  fuse_args arguments = FUSE_ARGS_INIT(0, nullptr);
+  fuse_opt_add_arg(&arguments, "cairn");
+  fuse_opt_add_arg(&arguments, "-o");
+  fuse_opt_add_arg(&arguments, mount_options(options, door.io_uring).c_str());
+  session.reset(fuse_session_new(&arguments, &operations, sizeof operations, &door));
+  fuse_opt_free_args(&arguments);
+  if (!session) return failure(EINVAL, "libfuse refused the options of the mount");
+  if (fuse_session_mount(session.get(), target.c_str()) != 0) {
+    return failure(EPERM, "cannot mount on " + target + ": is there /dev/fuse, and for those who "
+                          "are not root fusermount3 (Debian's package fuse3)?");
+  }
+  return {};
+}
+
+void FuseServer::Parts::reader_ended() {
+  if (running.fetch_sub(1) == 1 && !stopping.load()) {
+    log::warn("fuse: {} was unmounted", target);
+    if (options.on_unmounted) options.on_unmounted();
+  }
+}
+
+void FuseServer::Parts::add_readers(int count) {
+  running.fetch_add(count);
+  for (int i = 0; i < count; ++i) {
+    readers.push_back(std::make_unique<ReaderThread>(
+        session.get(), [this](std::uint64_t unique) { on_interrupt(door, unique); },
+        [this] { reader_ended(); }));
+  }
+}
+
+/// With io_uring libfuse's own loop has to run, since it alone ends the rings.
+void FuseServer::Parts::add_loop() {
+  running.fetch_add(1);
+  readers.push_back(std::make_unique<ReaderThread>(
+      [this] {
+        FuseServer::set_io_flusher();
+        fuse_session_loop(session.get());
+      },
+      [this] { reader_ended(); }));
+}
+
+Result<void> FuseServer::Parts::serve() {
+#if CAIRN_FUSE_IO_URING
+  if (door.io_uring) {
+    fuse_custom_io io{};
+    io.read = read_message;
+    io.writev = write_message;
+    const int fd = fuse_session_fd(session.get());
+    if (fuse_session_custom_io(session.get(), &io, sizeof io, fd) != 0) {
+      return failure(ENOTSUP, "this libfuse was built without custom io: run scripts/libfuse.sh");
+    }
+    add_loop();
+  }
+#endif
+  if (!door.io_uring) add_readers(std::max(options.readers, 1));
+  invalidator.start(session.get());
+  // Asks ourselves something: shows that the mount answers, and over what.
+  struct stat st {};
+  if (stat(target.c_str(), &st) != 0) return failure(errno, "the mount does not answer");
+  if (door.io_uring && !door.seen_io_uring.load()) {
+    if (options.io_uring == IoUring::kOn) {
+      return failure(ENOTSUP, "the kernel does not serve FUSE over io_uring");
+    }
+    add_readers(std::max(options.readers - 1, 1));
+  }
+  set_read_ahead(target, kReadAheadKib);
+  return {};
+}
+
+/// False if some request still waits when patience ends.
+bool FuseServer::Parts::wait_for_requests() const {
+  const auto deadline = std::chrono::steady_clock::now() + kStopPatience;
+  while (door.in_flight.load() != 0) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+/// What the kernel held is ours again.
+void FuseServer::Parts::give_back() {
+  std::promise<void> done;
+  door.core.dispatch([this, &done] {
+    for (const auto& [ino, count] : door.lookups.take_all()) door.vfs.forget(ino, count);
+    door.vfs.drop_client(door.client);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+FuseServer::FuseServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+FuseServer::~FuseServer() { stop(); }
+
+Result<std::unique_ptr<FuseServer>> FuseServer::start(Runtime& runtime, vfs::Vfs& vfs,
+                                                      Options options) {
+  TRY(std::string target, prepare_mountpoint(options.mountpoint,
+                                             {options.allow_nonempty, options.cache_dir}));
+  const bool wants_uring = CAIRN_FUSE_IO_URING != 0 && options.io_uring != IoUring::kOff;
+  const bool uring = wants_uring && enable_io_uring();
+  if (!uring && options.io_uring == IoUring::kOn) {
+    return failure(ENOTSUP,
+                   "FUSE over io_uring needs Linux 6.14, the parameter enable_uring of the module "
+                   "fuse, and a libfuse built by scripts/libfuse.sh");
+  }
+  set_io_flusher();
+  auto parts = std::make_unique<Parts>(runtime, vfs, std::move(options), uring);
+  parts->target = std::move(target);
+  TRY_OK(parts->mount());
+  std::unique_ptr<FuseServer> server(new FuseServer(std::move(parts)));
+  if (auto served = server->parts_->serve(); !served) {
+    server->stop();
+    return std::move(served).error();
+  }
+  log::info("fuse: {} mounted on {}, {}", server->parts_->options.volume_name,
+            server->mountpoint(), server->description());
+  return server;
+}
+
+void FuseServer::stop() {
+  if (!parts_ || parts_->stopped) return;
+  Parts& parts = *parts_;
+  parts.stopped = true;
+  parts.stopping.store(true);
+  Door& door = parts.door;
+  for (const std::uint64_t unique : door.lock_waits.interrupt_all()) {
+    door.core.dispatch([&door, unique] { door.vfs.cancel_lock_wait(unique); });
+  }
+  // While the threads still serve: the kernel closes files and gives inodes back.
+  if (parts.running.load() > 0) {
+    if (auto result = unmount(parts.target); !result) log::warn("{}", result.error().message());
+  }
+  parts.invalidator.stop();
+  const bool quiet = parts.wait_for_requests();
+  door.closing.store(true);
+  if (!quiet || !parts.wait_for_requests()) {
+    // Their memory is the rings': it has to stay until the engine ends them.
+    log::error("fuse: {} requests still wait for the store; they are left to end by themselves",
+               door.in_flight.load());
+    (void)parts_.release();
+    return;
+  }
+  fuse_session_exit(parts.session.get());
+  for (auto& reader : parts.readers) reader->join();
+  parts.give_back();
+  parts.session.reset();
+}
+
+bool FuseServer::uses_io_uring() const { return parts_ && parts_->door.seen_io_uring.load(); }
+
+std::string FuseServer::description() const {
+  if (!parts_) return "stopped";
+  const std::string library = std::string(", libfuse ") + fuse_pkgversion();
+  if (!uses_io_uring()) return std::to_string(parts_->running.load()) + " readers" + library;
+  return "io_uring, " + std::to_string(sysconf(_SC_NPROCESSORS_CONF)) + " rings of " +
+         std::to_string(parts_->options.ring_depth) + library;
+}
+
+RequestCounts FuseServer::counts() const {
+  return parts_ ? parts_->door.counts.read() : RequestCounts{};
+}
+
+const std::string& FuseServer::mountpoint() const {
+  CHECK(parts_);
+  return parts_->target;
+}
+
+vfs::ChangeListener& FuseServer::listener() {
+  CHECK(parts_);
+  return parts_->invalidator;
+}
+
+Task<> FuseServer::flush_invalidations() {
+  if (!parts_) co_return;
+  co_await parts_->invalidator.flush();
+}
+
+void FuseServer::set_io_flusher() { (void)prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0); }
+
+}  // namespace cairn::fuse
