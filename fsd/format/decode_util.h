@@ -2,6 +2,7 @@
 
 // What the decoders of this folder share. Not for others.
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -57,6 +58,8 @@ inline MutableByteView writable(std::string& bytes) {
 }
 /// Makes `bytes` `size` long without writing zeros into what will be overwritten anyway.
 inline void resize_for_overwrite(std::string& bytes, std::size_t size) {
+  // libstdc++ 12 passes on the capacity that it chose, not the size, when it has to allocate.
+  if (size > bytes.capacity()) bytes.reserve(std::max(size, 2 * bytes.capacity()));
   bytes.resize_and_overwrite(size, [](char*, std::size_t count) { return count; });
 }
 
