@@ -60,7 +60,8 @@ inline MutableByteView writable(std::string& bytes) {
 inline void resize_for_overwrite(std::string& bytes, std::size_t size) {
   // libstdc++ 12 passes on the capacity that it chose, not the size, when it has to allocate.
   if (size > bytes.capacity()) bytes.reserve(std::max(size, 2 * bytes.capacity()));
-  bytes.resize_and_overwrite(size, [](char*, std::size_t count) { return count; });
+  // libstdc++ 12 calls the operation with the capacity that it grew to, not with `size`.
+  bytes.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
 }
 
 }  // namespace cairn::format
