@@ -22,7 +22,7 @@ struct S3Options {
   std::string prefix;                  // of every key: "" or "some/where", no '/' at either end
   CredentialsConfig credentials;       // its region is set from the one above
   bool allow_http = false;             // without TLS to another machine
-  std::optional<bool> path_style;      // unset: with an endpoint of one's own, or dots in the bucket
+  std::optional<bool> path_style;      // unset: if `endpoint` is set, or the bucket has dots
   std::string ca_file;                 // PEM; empty: the system's
   std::string proxy;                   // empty: http_proxy, https_proxy, no_proxy
   std::string storage_class;           // empty: the bucket's default

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "fsd/base/check.h"
+#include "fsd/object_store/key_rules.h"
 
 namespace cairn::object_store::s3 {
 namespace {
 
-constexpr std::uint32_t kListKeysMax = 1000;
 constexpr int kEmptyPagesMax = 100;
 
 Error refused(const char* what, std::string detail) {
@@ -121,6 +121,7 @@ Task<> S3Store::stop() {
 }
 
 Task<Result<Object>> S3Store::get(std::string key, ByteRange range) {
+  CO_TRY_OK(check_key(key));
   if (range.length == 0) co_return co_await get_by_head(std::move(key));
   Call request{.key = full_key(key)};
   const bool whole = range.offset == 0 && end_of(range) == UINT64_MAX;
@@ -177,6 +178,8 @@ Task<Result<Object>> S3Store::get_by_head(std::string key) {
 }
 
 Task<Result<std::string>> S3Store::put(std::string key, SharedBytes body, PutCondition condition) {
+  CO_TRY_OK(check_key(key));
+  CO_TRY_OK(check_condition(condition));
   if (condition.if_etag && (condition.if_etag->empty() || !is_header_safe(*condition.if_etag))) {
     co_return refused("this etag cannot be a condition", key);
   }
@@ -214,6 +217,7 @@ void S3Store::add_put_headers(Call& call, const PutCondition& condition) const {
 }
 
 Task<Result<void>> S3Store::remove(std::string key) {
+  CO_TRY_OK(check_key(key));
   Call request{.method = HttpMethod::kDelete, .key = full_key(key)};
   CO_TRY(const HttpResponse response, co_await call(request));
   if (response.ok()) co_return Result<void>();
@@ -224,9 +228,10 @@ Task<Result<void>> S3Store::remove(std::string key) {
 
 Task<Result<ListPage>> S3Store::list(std::string prefix, std::string start_after,
                                      std::uint32_t limit) {
+  CO_TRY_OK(check_list(prefix, start_after, limit));
   Call request{.query = {{"list-type", "2"}, {"encoding-type", "url"}}};
   request.query.emplace_back("prefix", full_key(prefix));
-  request.query.emplace_back("max-keys", std::to_string(std::min(limit, kListKeysMax)));
+  request.query.emplace_back("max-keys", std::to_string(limit));
   if (!start_after.empty()) request.query.emplace_back("start-after", full_key(start_after));
   request.response_bytes_max = kListBytesMax;
   // A store may cut a page short before its first key; the caller could not go on from there.
