@@ -46,8 +46,7 @@ bool continues(const Extent& before, const Extent& extent) {
 }  // namespace
 
 Result<std::optional<Extent>> ExtentMap::floor(Ino ino, std::uint64_t offset) {
-  TRY(auto found,
-      volume_.find_floor(format::extent_key(ino, 0), format::extent_key(ino, offset)));
+  TRY(auto found, volume_.find_floor(format::extent_key(ino, 0), format::extent_key(ino, offset)));
   if (!found) return std::optional<Extent>();
   TRY(Extent extent, decode(found->first, found->second));
   return std::optional<Extent>(extent);

@@ -15,7 +15,7 @@
 
 namespace cairn::vfs {
 
-/// Most extents that one transaction, or one step of a read, deals with.
+/// The most extents that one transaction deals with, unless told otherwise.
 inline constexpr std::size_t kExtentsPerStep = 1024;
 
 /// An extent record and where in the file it lies.

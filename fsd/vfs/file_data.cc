@@ -39,8 +39,12 @@ void zero(MutableByteView bytes) {
 
 }  // namespace
 
-FileData::FileData(Runtime& runtime, engine::Volume& volume, FreedListener on_freed)
-    : runtime_(runtime), volume_(volume), on_freed_(std::move(on_freed)) {}
+FileData::FileData(Runtime& runtime, engine::Volume& volume, FreedListener on_freed,
+                   std::size_t extents_per_step)
+    : runtime_(runtime),
+      volume_(volume),
+      on_freed_(std::move(on_freed)),
+      extents_per_step_(extents_per_step) {}
 
 // Reading.
 
@@ -150,8 +154,8 @@ Result<void> FileData::allocate(Ino ino, InodeRecord& inode, int mode, std::uint
                                 std::uint64_t length) {
   const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   const int what = mode & ~FALLOC_FL_KEEP_SIZE;
-  const bool known = what == 0 || what == FALLOC_FL_ZERO_RANGE ||
-                     (what == FALLOC_FL_PUNCH_HOLE && keep_size);
+  const bool known =
+      what == 0 || what == FALLOC_FL_ZERO_RANGE || (what == FALLOC_FL_PUNCH_HOLE && keep_size);
   if (!known) return errno_error(EOPNOTSUPP, "this mode of fallocate is not supported");
   if (length == 0) return errno_error(EINVAL, "nothing to allocate");
   if (offset > kFileBytesMax || length > kFileBytesMax - offset) {
@@ -173,7 +177,7 @@ Result<void> FileData::allocate(Ino ino, InodeRecord& inode, int mode, std::uint
 /// Makes the span a hole, or preallocated where that can be had in one step.
 Result<void> FileData::remove(Ino ino, InodeRecord& inode, Span span, Leave leave) {
   TRY(const TrimTable::Spans* stale, trims_.find(ino));
-  TRY(ExtentMap::Overlap overlap, extents_.overlap(ino, span, kExtentsPerStep));
+  TRY(ExtentMap::Overlap overlap, extents_.overlap(ino, span, extents_per_step_));
   if (overlap.complete) {
     std::optional<Extent> before = overlap.before;
     if (before && TrimTable::covers(stale, before->offset)) before.reset();
@@ -195,7 +199,7 @@ Result<void> FileData::remove(Ino ino, InodeRecord& inode, Span span, Leave leav
 /// `blocks`. Stale extents stay, and stay holes.
 Result<void> FileData::fill_holes(Ino ino, InodeRecord& inode, Span span) {
   TRY(const TrimTable::Spans* stale, trims_.find(ino));
-  TRY(const ExtentMap::Overlap overlap, extents_.overlap(ino, span, kExtentsPerStep));
+  TRY(const ExtentMap::Overlap overlap, extents_.overlap(ino, span, extents_per_step_));
   std::optional<Extent> before = overlap.before;
   if (before && TrimTable::covers(stale, before->offset)) before.reset();
   std::vector<std::pair<std::optional<Extent>, Span>> holes;  // each with the extent before it
@@ -214,9 +218,8 @@ Result<void> FileData::fill_holes(Ino ino, InodeRecord& inode, Span span) {
 }
 
 Result<std::uint64_t> FileData::copy_range(Ino from, InodeRecord& from_inode,
-                                           std::uint64_t from_offset, Ino to,
-                                           InodeRecord& to_inode, std::uint64_t to_offset,
-                                           std::uint64_t length) {
+                                           std::uint64_t from_offset, Ino to, InodeRecord& to_inode,
+                                           std::uint64_t to_offset, std::uint64_t length) {
   return copier_.copy({from, from_inode, from_offset}, {to, to_inode, to_offset}, length);
 }
 
@@ -225,7 +228,7 @@ Result<std::uint64_t> FileData::copy_range(Ino from, InodeRecord& from_inode,
 /// One step, in one transaction; true if the span has no extents any more.
 Result<bool> FileData::free_some(Ino ino, Span span) {
   TRY_OK(trims_.find(ino));
-  TRY(const ExtentMap::Overlap overlap, extents_.overlap(ino, span, kExtentsPerStep));
+  TRY(const ExtentMap::Overlap overlap, extents_.overlap(ino, span, extents_per_step_));
   if (!overlap.complete) span.end = overlap.inside.back().end();
   std::uint64_t bytes = sum_of(overlap.inside);
   if (bytes > 0) {

@@ -37,7 +37,10 @@ class FileData {
   /// error ends the background work before it has changed anything in that transaction.
   using FreedListener = std::function<Result<void>(Ino ino, std::uint64_t bytes)>;
 
-  FileData(Runtime& runtime, engine::Volume& volume, FreedListener on_freed);
+  /// `extents_per_step`: the most extents that one transaction deals with, but for those that the
+  /// bytes of one write meet.
+  FileData(Runtime& runtime, engine::Volume& volume, FreedListener on_freed,
+           std::size_t extents_per_step = kExtentsPerStep);
 
   /// Fills `into` from `offset`; the number of bytes, short only at `size`, which is the inode's.
   /// Holes are zeros. `into` must stay valid until the Task ends; it ends at once if all bytes are
@@ -100,10 +103,11 @@ class FileData {
   Runtime& runtime_;
   engine::Volume& volume_;
   FreedListener on_freed_;
+  const std::size_t extents_per_step_;
   TrimTable trims_{volume_};
   ExtentMap extents_{volume_, trims_};
   FileWriter writer_{volume_, trims_, extents_};
-  RangeCopier copier_{volume_, trims_, extents_};
+  RangeCopier copier_{volume_, trims_, extents_, extents_per_step_};
   bool trimming_ = false;
   bool stopping_ = false;
 };

@@ -135,7 +135,7 @@ bool LockSpace::settle(Ino ino, Ended& ended) {
   if (found == inodes_.end()) return false;
   Inode& inode = found->second;
   bool holder_waits = false;
-  // Again while anything was granted: a grant may also turn its owner's write lock into a read lock.
+  // Again while anything was granted: a grant may turn its owner's write lock into a read lock.
   for (bool again = true; again;) {
     again = false;
     for (auto at = inode.queue.begin(); at != inode.queue.end();) {
@@ -228,8 +228,7 @@ void LockSpace::drop_owner(Ino ino, LockOwner owner) {
 void LockSpace::drop_handle(Ino ino, HandleId handle) {
   auto found = inodes_.find(ino);
   if (found == inodes_.end()) return;
-  found->second.held.remove_if(
-      [handle](const HeldLock& held) { return held.handle == handle; });
+  found->second.held.remove_if([handle](const HeldLock& held) { return held.handle == handle; });
   Ended ended;
   end_waits([&](const Waiter& w) { return w.ino == ino && w.wanted.handle == handle; }, ended);
   finish(ino, ended);

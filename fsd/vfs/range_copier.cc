@@ -27,7 +27,7 @@ Result<RangeCopier::Source> RangeCopier::gather(Ino ino, Span span) {
   Source source{{}, span.end};
   TRY_OK(extents_.visit_live(ino, span, [&](const Extent& extent) {
     if (extent.preallocated()) return true;
-    if (source.extents.size() == kExtentsPerStep) {
+    if (source.extents.size() == extents_per_step_) {
       source.end = extent.offset;
       return false;
     }
@@ -52,7 +52,7 @@ Result<std::uint64_t> RangeCopier::copy(FileRange from, FileRange to, std::uint6
   length = source.end - from.offset;
   TRY(const TrimTable::Spans* stale, trims_.find(to.ino));
   TRY(ExtentMap::Overlap target,
-      extents_.overlap(to.ino, {to.offset, to.offset + length}, kExtentsPerStep));
+      extents_.overlap(to.ino, {to.offset, to.offset + length}, extents_per_step_));
   if (!target.complete) length = target.inside.back().end() - to.offset;
 
   const Span span{from.offset, from.offset + length};

@@ -23,8 +23,9 @@ struct FileRange {
 /// Fails with: EFBIG, EINVAL; the engine's errors, FormatErrc::kDamaged.
 class RangeCopier {
  public:
-  RangeCopier(engine::Volume& volume, TrimTable& trims, ExtentMap& extents)
-      : volume_(volume), trims_(trims), extents_(extents) {}
+  RangeCopier(engine::Volume& volume, TrimTable& trims, ExtentMap& extents,
+              std::size_t extents_per_step)
+      : volume_(volume), trims_(trims), extents_(extents), extents_per_step_(extents_per_step) {}
 
   Result<std::uint64_t> copy(FileRange from, FileRange to, std::uint64_t length);
 
@@ -35,6 +36,7 @@ class RangeCopier {
   engine::Volume& volume_;
   TrimTable& trims_;
   ExtentMap& extents_;
+  const std::size_t extents_per_step_;
 };
 
 }  // namespace cairn::vfs

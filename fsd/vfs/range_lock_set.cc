@@ -5,7 +5,9 @@
 namespace cairn::vfs {
 namespace {
 
-bool overlap(const RangeLock& a, const RangeLock& b) { return a.start <= b.end && b.start <= a.end; }
+bool overlap(const RangeLock& a, const RangeLock& b) {
+  return a.start <= b.end && b.start <= a.end;
+}
 
 /// Side by side, without a byte between them.
 bool adjoin(const RangeLock& a, const RangeLock& b) {
@@ -21,8 +23,7 @@ bool alike(const HeldLock& a, const HeldLock& b) {
 
 bool conflict(const RangeLock& a, const RangeLock& b) {
   return a.owner != b.owner && overlap(a, b) && a.type != LockType::kUnlock &&
-         b.type != LockType::kUnlock &&
-         (a.type == LockType::kWrite || b.type == LockType::kWrite);
+         b.type != LockType::kUnlock && (a.type == LockType::kWrite || b.type == LockType::kWrite);
 }
 
 const HeldLock* RangeLockSet::find_conflict(const RangeLock& wanted) const {
@@ -70,10 +71,9 @@ Result<void> RangeLockSet::set(const HeldLock& wanted) {
   }
   std::erase_if(held_, gone);
   for (const HeldLock& piece : pieces) {
-    auto at = std::upper_bound(held_.begin(), held_.end(), piece,
-                               [](const HeldLock& a, const HeldLock& b) {
-                                 return a.lock.start < b.lock.start;
-                               });
+    auto at = std::upper_bound(
+        held_.begin(), held_.end(), piece,
+        [](const HeldLock& a, const HeldLock& b) { return a.lock.start < b.lock.start; });
     held_.insert(at, piece);
   }
   return {};

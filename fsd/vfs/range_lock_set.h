@@ -10,7 +10,7 @@
 
 namespace cairn::vfs {
 
-inline constexpr std::size_t kLocksPerOwnerMax = 4096;   // on one inode
+inline constexpr std::size_t kLocksPerOwnerMax = 4096;  // on one inode
 inline constexpr std::size_t kLocksPerInodeMax = 16384;
 
 /// A byte-range lock and the handle it was taken through.

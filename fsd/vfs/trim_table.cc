@@ -17,7 +17,8 @@
 // seen, what was there must not, and both are records of the same inode in the same range. "All
 // past this offset is stale" cannot say that. A set of spans can, under one rule:
 //
-//     an extent lies wholly inside a stale span, and is stale, or wholly outside of all, and counts.
+//     an extent lies wholly inside a stale span, and is stale, or wholly outside of all, and
+//     counts.
 //
 //  - To declare a span, the extents that straddle its ends are split there first.
 //  - To put an extent anywhere, its range is cleared first: *all* extents there go, stale or not,

@@ -20,16 +20,20 @@ namespace cairn::vfs {
 /// in the volume so that a crash takes them back too.
 class FileWorld {
  public:
-  explicit FileWorld(std::uint64_t seed = 1) : sim(seed) { restart(); }
+  explicit FileWorld(std::uint64_t seed = 1, std::size_t extents_per_step = kExtentsPerStep)
+      : sim(seed), step(extents_per_step) {
+    restart();
+  }
 
   void restart() {
-    data = std::make_unique<FileData>(sim.runtime(), volume, [this](Ino ino, std::uint64_t bytes) {
+    auto on_freed = [this](Ino ino, std::uint64_t bytes) {
       InodeRecord record = inode(ino);
       EXPECT_GE(record.blocks, bytes);
       record.blocks -= bytes;
       store(ino, record);
       return Result<void>();
-    });
+    };
+    data = std::make_unique<FileData>(sim.runtime(), volume, on_freed, step);
   }
   void crash() {
     volume.crash();
@@ -44,13 +48,15 @@ class FileWorld {
   }
 
   int write(Ino ino, std::uint64_t offset, std::string_view bytes) {
-    return change(ino, [&](InodeRecord& r) { return data->write(ino, r, offset, as_bytes(bytes)); });
+    return change(ino,
+                  [&](InodeRecord& r) { return data->write(ino, r, offset, as_bytes(bytes)); });
   }
   int truncate(Ino ino, std::uint64_t size) {
     return change(ino, [&](InodeRecord& r) { return data->truncate(ino, r, size); });
   }
   int allocate(Ino ino, int mode, std::uint64_t offset, std::uint64_t length) {
-    return change(ino, [&](InodeRecord& r) { return data->allocate(ino, r, mode, offset, length); });
+    return change(ino,
+                  [&](InodeRecord& r) { return data->allocate(ino, r, mode, offset, length); });
   }
   Result<std::uint64_t> copy(Ino from, std::uint64_t from_offset, Ino to, std::uint64_t to_offset,
                              std::uint64_t length) {
@@ -66,9 +72,9 @@ class FileWorld {
   }
   std::string read(Ino ino, std::uint64_t offset, std::size_t length) {
     std::string bytes(length, '?');
-    auto count = sim.wait(data->read(
-        ino, inode(ino).size, offset,
-        {reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()}));
+    auto count =
+        sim.wait(data->read(ino, inode(ino).size, offset,
+                            {reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()}));
     EXPECT_TRUE(count);
     bytes.resize(count ? *count : 0);
     return bytes;
@@ -84,20 +90,29 @@ class FileWorld {
   /// All extent records of a file.
   std::vector<Extent> extents(Ino ino) {
     std::vector<Extent> result;
-    auto scanned = volume.scan(format::extent_key(ino, 0), format::extent_key(ino.next(), 0),
-                               [&](std::string_view key, std::string_view value) {
-                                 result.push_back({format::key_u64(key, 1),
-                                                   *format::decode_extent(value)});
-                                 return true;
-                               });
+    auto scanned =
+        volume.scan(format::extent_key(ino, 0), format::extent_key(ino.next(), 0),
+                    [&](std::string_view key, std::string_view value) {
+                      result.push_back({format::key_u64(key, 1), *format::decode_extent(value)});
+                      return true;
+                    });
     EXPECT_TRUE(scanned);
     return result;
   }
   std::size_t count_keys(format::KeyKind kind) {
-    return static_cast<std::size_t>(
-        std::count_if(volume.keys().begin(), volume.keys().end(), [kind](const auto& entry) {
-          return entry.first[0] == static_cast<char>(kind);
-        }));
+    return static_cast<std::size_t>(std::count_if(
+        volume.keys().begin(), volume.keys().end(),
+        [kind](const auto& entry) { return entry.first[0] == static_cast<char>(kind); }));
+  }
+  /// The stale spans of a file, as stored.
+  std::vector<Span> stale(Ino ino) {
+    std::vector<Span> result;
+    for (const auto& [key, value] : volume.keys()) {
+      if (!format::is_key(key, format::KeyKind::kTrim, 3)) continue;
+      if (format::key_u64(key, 0) != ino.value()) continue;
+      result.push_back({format::key_u64(key, 1), format::key_u64(key, 2)});
+    }
+    return result;
   }
   /// What must hold after every step.
   void check_invariants() {
@@ -116,6 +131,11 @@ class FileWorld {
       last_ino = ino.value();
       last_end = extent.end();
       blocks[ino.value()] += extent.record.length;
+      for (const Span& span : stale(ino)) {
+        const bool apart = extent.end() <= span.begin || span.end <= extent.offset;
+        const bool within = span.begin <= extent.offset && extent.end() <= span.end;
+        EXPECT_TRUE(apart || within) << "an extent straddles the end of a stale span";
+      }
       if (extent.preallocated()) {
         EXPECT_FALSE(extent.record.shared);
         continue;
@@ -130,7 +150,8 @@ class FileWorld {
     EXPECT_EQ(referenced, volume.referenced_bytes());
     for (const auto& [ino, sum] : blocks) EXPECT_EQ(inode(Ino(ino)).blocks, sum) << "ino " << ino;
     for (const auto& [key, value] : volume.keys()) {
-      if (format::is_key(key, format::KeyKind::kInode, 1) && inode(Ino(format::key_u64(key, 0))).blocks != 0) {
+      if (format::is_key(key, format::KeyKind::kInode, 1) &&
+          inode(Ino(format::key_u64(key, 0))).blocks != 0) {
         EXPECT_TRUE(blocks.contains(format::key_u64(key, 0)));
       }
       if (format::is_key(key, format::KeyKind::kReverse, 4)) {
@@ -141,6 +162,7 @@ class FileWorld {
   }
 
   testing::SimRuntime sim;
+  std::size_t step;
   testing::MemoryVolume volume;
   std::unique_ptr<FileData> data;
 

@@ -58,10 +58,14 @@ TEST_F(Locks, ReadersShareAndWritersDoNot) {
     int answer;
   };
   const Case cases[] = {
-      {kRead, kRead, 10, 19, 0},        {kRead, kWrite, 10, 19, EAGAIN},
-      {kWrite, kRead, 10, 19, EAGAIN},  {kWrite, kWrite, 10, 19, EAGAIN},
-      {kWrite, kWrite, 0, 9, 0},        {kWrite, kWrite, 20, UINT64_MAX, 0},
-      {kWrite, kWrite, 19, 19, EAGAIN}, {kWrite, kWrite, 0, 10, EAGAIN},
+      {kRead, kRead, 10, 19, 0},
+      {kRead, kWrite, 10, 19, EAGAIN},
+      {kWrite, kRead, 10, 19, EAGAIN},
+      {kWrite, kWrite, 10, 19, EAGAIN},
+      {kWrite, kWrite, 0, 9, 0},
+      {kWrite, kWrite, 20, UINT64_MAX, 0},
+      {kWrite, kWrite, 19, 19, EAGAIN},
+      {kWrite, kWrite, 0, 10, EAGAIN},
       {kWrite, kWrite, 0, UINT64_MAX, EAGAIN},
   };
   for (const Case& c : cases) {
@@ -83,7 +87,8 @@ TEST_F(Locks, TestNamesTheFirstConflictingLock) {
   EXPECT_EQ(found->end, 19U);
   EXPECT_EQ(found->pid, 1U);
   EXPECT_EQ(table.test(kFile, range(2, kRead, 20, 50))->type, kUnlock);
-  EXPECT_EQ(table.test(kFile, range(1, kWrite, 0, 50))->type, kUnlock) << "one's own is no conflict";
+  EXPECT_EQ(table.test(kFile, range(1, kWrite, 0, 50))->type, kUnlock)
+      << "one's own is no conflict";
   EXPECT_EQ(to_errno(table.test(kFile, range(1, kRead, 5, 4)).error()), EINVAL);
   EXPECT_EQ(now(range(1, kRead, 5, 4)), EINVAL);
 }
@@ -173,7 +178,8 @@ TEST_F(Locks, AHolderPassesTheOneWhoWaitsForHim) {
 }
 
 TEST_F(Locks, ALoopThroughAQueueIsNoDeadlock) {
-  // 3 holds a lock that 1 will want; 1 reads; 2 wants to write; 3 wants to read and queues behind 2.
+  // 3 holds a lock that 1 will want; 1 reads; 2 wants to write; 3 wants to read and queues
+  // behind 2.
   EXPECT_EQ(now(range(3, kWrite, 0, 0), kOther), 0);
   EXPECT_EQ(now(range(1, kRead, 0, 9)), 0);
   Wait writer = wait(range(2, kWrite, 0, 9));
@@ -193,8 +199,8 @@ TEST_F(Locks, ALoopThroughAQueueIsNoDeadlock) {
 TEST_F(Locks, AWaiterWhoseLastHolderGoesIsNotLeftBehindAQueueThatWaitsForIt) {
   EXPECT_EQ(now(range(1, kRead, 0, 4)), 0);
   EXPECT_EQ(now(range(4, kWrite, 8, 9)), 0);
-  Wait writer = wait(range(2, kWrite, 0, 6));           // for 1
-  Wait both = wait(range(1, kRead, 5, 9));              // for 4, and behind 2
+  Wait writer = wait(range(2, kWrite, 0, 6));  // for 1
+  Wait both = wait(range(1, kRead, 5, 9));     // for 4, and behind 2
   EXPECT_EQ(code(both), -1);
   EXPECT_EQ(now(range(4, kUnlock, 8, 9)), 0);
   EXPECT_EQ(code(both), 0);
