@@ -144,7 +144,10 @@ Task<Result<format::Position>> load_index(LogAccess access, LogReader& reader,
       }
     }
   }
-  log::info("the local index is loaded anew from the checkpoint: {}", reason);
+  // Nothing to tell of a volume that has no checkpoint yet.
+  if (!manifest.tables.empty()) {
+    log::info("the local index is loaded anew from the checkpoint: {}", reason);
+  }
   rebuilt = true;
   CO_TRY_OK(co_await rebuild(access, manifest));
   co_return manifest.checkpoint;
