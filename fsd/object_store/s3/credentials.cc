@@ -5,6 +5,14 @@
 #include "fsd/object_store/s3/credential_sources.h"
 
 namespace cairn::object_store::s3 {
+namespace {
+
+bool same_keys(const Credentials& a, const Credentials& b) {
+  return a.access_key_id == b.access_key_id && a.secret_access_key == b.secret_access_key &&
+         a.session_token == b.session_token;
+}
+
+}  // namespace
 
 CredentialChain::CredentialChain(Runtime& runtime, CurlEngine& engine, CredentialsConfig config)
     : runtime_(runtime), engine_(engine), config_(std::move(config)) {}
@@ -41,11 +49,9 @@ Task<Result<CredentialsPtr>> CredentialChain::get() {
 }
 
 Task<CredentialsPtr> CredentialChain::replacement(CredentialsPtr used) {
-  if (current_ == used && !asked_lately()) begin_refresh();
+  if (current_ && same_keys(*current_, *used) && !asked_lately()) begin_refresh();
   while (refreshing_) co_await refreshed_.wait();
-  const bool other = usable() && (current_->access_key_id != used->access_key_id ||
-                                  current_->secret_access_key != used->secret_access_key ||
-                                  current_->session_token != used->session_token);
+  const bool other = usable() && !same_keys(*current_, *used);
   if (other) co_return current_;
   co_return nullptr;
 }

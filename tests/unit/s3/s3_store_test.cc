@@ -419,6 +419,14 @@ TEST_F(S3StoreTest, ChecksItsOptions) {
   }
 }
 
+TEST_F(S3StoreTest, ARefusalIsNotRepeatedWithTheSameKeys) {
+  serve([](const Request&) {
+    return ScriptedServer::reply(403, ScriptedServer::error_xml("InvalidAccessKeyId"));
+  });
+  EXPECT_STORE_ERROR(put("k", "x"), kBadCredentials);
+  EXPECT_EQ(server_->requests().size(), 1U);  // the configuration's keys are what they are
+}
+
 TEST_F(S3StoreTest, ACaFileThatIsNotThereIsSaid) {
   serve([](const Request&) { return ScriptedServer::reply(200, ""); });
   stop();
