@@ -13,8 +13,7 @@
 namespace cairn::vfs {
 namespace {
 
-constexpr std::size_t kReadsAtOnce = 256;     // of one caller
-constexpr std::size_t kPrefetchExtents = 64;  // of one call
+constexpr std::size_t kReadsAtOnce = 256;  // of one caller
 constexpr Span kWholeFile{0, UINT64_MAX};
 
 /// Lets others into the core between two steps of background work.
@@ -107,12 +106,26 @@ Result<void> FileData::prefetch(Ino ino, std::uint64_t size, std::uint64_t offse
                                 std::uint64_t length) {
   if (offset >= size) return {};
   const Span span{offset, offset + std::min(length, size - offset)};
-  std::size_t count = 0;
-  return extents_.visit_live(ino, span, [&](const Extent& extent) {
+  engine::DataRef begin;  // what is side by side in the store is one request
+  std::uint64_t count = 0;
+  std::size_t extents = 0;
+  auto ask = [&] {
+    if (count > 0) volume_.prefetch(begin, count);
+  };
+  TRY_OK(extents_.visit_live(ino, span, [&](const Extent& extent) {
+    if (extent.preallocated()) return true;
     const Span part{std::max(extent.offset, span.begin), std::min(extent.end(), span.end)};
-    if (!extent.preallocated()) volume_.prefetch(extent.at(part.begin), part.length());
-    return ++count < kPrefetchExtents;
-  });
+    const engine::DataRef at = extent.at(part.begin);
+    if (at.segment != begin.segment || at.offset != begin.offset + count) {
+      ask();
+      begin = at;
+      count = 0;
+    }
+    count += part.length();
+    return ++extents < extents_per_step_;
+  }));
+  ask();
+  return {};
 }
 
 Result<std::uint64_t> FileData::seek(Ino ino, const InodeRecord& inode, std::uint64_t offset,

@@ -110,10 +110,11 @@ class History {
     }
   }
   void write(Ino ino) {
-    const std::uint64_t offset = place();
+    const std::uint64_t offset = below(4) == 0 ? last_end_ : place();
     const std::string bytes = some_bytes(1 + below(3 * settings_.unit));
     ASSERT_EQ(world_.write(ino, offset, bytes), 0);
     grown(ino, offset + bytes.size()).replace(offset, bytes.size(), bytes);
+    last_end_ = (offset + bytes.size()) % (2 * settings_.size_max);
   }
   void truncate(Ino ino) {
     const std::uint64_t size = place();
@@ -203,6 +204,7 @@ class History {
   Settings settings_;
   Contents now_;
   Contents durable_;
+  std::uint64_t last_end_ = 0;  // of the last write: the next may go on there
 };
 
 void run_seeds(std::uint64_t count, Settings settings) {

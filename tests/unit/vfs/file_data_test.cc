@@ -9,6 +9,7 @@
 #include <string>
 
 #include "fsd/runtime/await.h"
+#include "fsd/vfs/read_stream.h"
 #include "fsd/vfs/zero_runs.h"
 #include "tests/unit/vfs/file_data_fixture.h"
 
@@ -261,6 +262,39 @@ TEST(FileDataTrim, AFileThatGrowsAgainBeforeItWasTrimmedShowsZeros) {
   world.check_invariants();
 }
 
+// What lies before a new extent in the file and in the segment, but may not be continued.
+
+TEST(FileDataMerge, NewBytesDoNotContinueStaleOnes) {
+  FileWorld world(1, 1);
+  world.write(kFile, 0, "x");
+  world.write(kFile, 10, "old!");
+  EXPECT_EQ(world.allocate(kFile, kPunch, 0, 14), 0);
+  world.write(kFile, 14, "new");
+  EXPECT_EQ(world.read(kFile, 10, 10), std::string("\0\0\0\0new", 7));
+  world.check_invariants();
+}
+
+TEST(FileDataMerge, CopiesDoNotContinueStaleOnes) {
+  FileWorld world(1, 1);
+  world.write(kFile, 0, "abcdefgh");
+  world.write(kCopy, 0, "z");
+  EXPECT_EQ(*world.copy(kFile, 0, kCopy, 10, 4), 4U);
+  EXPECT_EQ(world.allocate(kCopy, kPunch, 0, 14), 0);
+  EXPECT_EQ(*world.copy(kFile, 4, kCopy, 14, 4), 4U);
+  EXPECT_EQ(world.read(kCopy, 10, 10), std::string("\0\0\0\0efgh", 8));
+  world.check_invariants();
+}
+
+TEST(FileDataMerge, CopiesDoNotContinueBytesOfOneFileAlone) {
+  FileWorld world;
+  world.write(kFile, 0, "abcd");
+  world.write(kFile, 100, "efgh");
+  EXPECT_EQ(*world.copy(kFile, 100, kFile, 4, 4), 4U);
+  world.check_invariants();
+  world.write(kFile, 4, "E");
+  EXPECT_EQ(world.read(kFile, 100, 4), "efgh");
+}
+
 TEST(FileDataTrim, LetsOthersIntoTheCoreBetweenItsSteps) {
   FileWorld world(1, 1);
   for (std::uint64_t i = 0; i < 10; ++i) world.write(kFile, 10 * i, "old");
@@ -388,12 +422,29 @@ TEST_F(ColdReads, AnErrorIsReportedWhenNoPieceIsUnderWayAnyMore) {
 
 TEST_F(ColdReads, PrefetchNamesTheBytesOfTheRange) {
   EXPECT_TRUE(data.prefetch(kFile, inode.size, 2, 10));
-  ASSERT_EQ(volume.prefetched.size(), 2U);
+  ASSERT_EQ(volume.prefetched.size(), 1U) << "side by side in the segment";
   EXPECT_EQ(volume.prefetched[0].first.offset, 2U);
-  EXPECT_EQ(volume.prefetched[0].second, 2U);
-  EXPECT_EQ(volume.prefetched[1].second, 2U);
+  EXPECT_EQ(volume.prefetched[0].second, 4U);
+  EXPECT_TRUE(data.write(kFile, inode, 60, as_bytes("abcd")));
+  EXPECT_TRUE(data.write(kFile, inode, 40, as_bytes("abcd")));
+  EXPECT_TRUE(data.prefetch(kFile, inode.size, 20, UINT64_MAX));
+  EXPECT_EQ(volume.prefetched.size(), 4U);
   EXPECT_TRUE(data.prefetch(kFile, inode.size, 1000, 10));
-  EXPECT_EQ(volume.prefetched.size(), 2U);
+  EXPECT_EQ(volume.prefetched.size(), 4U);
+}
+
+TEST_F(ColdReads, ASequentialReaderIsReadAheadFor) {
+  const std::string bytes = data_bytes(1U << 20);
+  EXPECT_TRUE(data.write(kFile, inode, 0, as_bytes(bytes)));
+  ReadStream stream;
+  for (std::uint64_t at = 0; at < 10 * kPage; at += kPage) {
+    stream.on_read(data, kFile, inode.size, at, kPage);
+  }
+  std::uint64_t end = 0;
+  for (const auto& [ref, length] : volume.prefetched) {
+    end = std::max(end, ref.offset - volume.prefetched[0].first.offset + length);
+  }
+  EXPECT_GE(end, ReadAhead::kWindowMin);
 }
 
 TEST_F(ColdReads, AWriterMayChangeTheFileMeanwhile) {

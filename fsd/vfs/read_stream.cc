@@ -1,0 +1,11 @@
+#include "fsd/vfs/read_stream.h"
+
+namespace cairn::vfs {
+
+void ReadStream::on_read(FileData& data, Ino ino, std::uint64_t size, std::uint64_t offset,
+                         std::uint64_t length) {
+  const auto ask = ahead_.on_read(offset, length, size);
+  if (ask) static_cast<void>(data.prefetch(ino, size, ask->offset, ask->length));
+}
+
+}  // namespace cairn::vfs
