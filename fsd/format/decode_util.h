@@ -2,7 +2,6 @@
 
 // What the decoders of this folder share. Not for others.
 
-#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -58,9 +57,7 @@ inline MutableByteView writable(std::string& bytes) {
 }
 /// Makes `bytes` `size` long without writing zeros into what will be overwritten anyway.
 inline void resize_for_overwrite(std::string& bytes, std::size_t size) {
-  // libstdc++ 12 passes on the capacity that it chose, not the size, when it has to allocate.
-  if (size > bytes.capacity()) bytes.reserve(std::max(size, 2 * bytes.capacity()));
-  // libstdc++ 12 calls the operation with the capacity that it grew to, not with `size`.
+  // libstdc++ 12 hands the operation the capacity that it grew to, not `size`.
   bytes.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
 }
 

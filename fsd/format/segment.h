@@ -111,7 +111,8 @@ struct SealedSegment {
 };
 
 /// Seals a whole segment in one buffer. `entries` ascend; `frames` are header.frame_bytes long
-/// each but the last, which is not empty. The batch keeps to kBatchBytesMax.
+/// each but the last, which is not empty. The batch keeps to kBatchBytesMax and to the limits of
+/// batch.h.
 /// Threads: any.
 [[nodiscard]] SealedSegment seal_segment(const SegmentHeader& header,
                                          std::span<const BatchEntry> entries,

@@ -40,10 +40,15 @@ std::size_t room_for(std::span<const ByteView> frames) {
 }
 
 std::string encode_batch(std::span<const BatchEntry> entries) {
+  // What a reader would refuse must not be written: it would be found at the next recovery.
   CHECK(entries.size() <= kBatchEntriesMax);
   BatchWriter batch;
-  for (const BatchEntry& entry : entries) batch.add(entry);
-  CHECK(batch.bytes() <= kBatchBytesMax);
+  std::size_t key_bytes = 0;
+  for (const BatchEntry& entry : entries) {
+    batch.add(entry);
+    key_bytes += entry.key.size();
+  }
+  CHECK(batch.bytes() <= kBatchBytesMax && key_bytes <= kBatchKeyBytesMax);
   return batch.take();
 }
 

@@ -37,6 +37,7 @@ struct SessionRecord {
 };
 
 [[nodiscard]] std::string session_key(const Uuid& id);
+/// The record keeps to the limits above; whoever fills it from a client's bytes sees to that.
 [[nodiscard]] std::string encode(const SessionRecord& record);
 /// Fails with: FormatErrc.
 [[nodiscard]] Result<SessionRecord> decode_session_record(const Uuid& id, std::string_view bytes);
