@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "fsd/format/keys.h"
 #include "fsd/vfs/vfs.h"
 #include "tests/support/memory_volume.h"
 #include "tests/support/sim_runtime.h"
