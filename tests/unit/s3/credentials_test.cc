@@ -58,11 +58,8 @@ class CredentialsTest : public ::testing::Test {
     variables_["AWS_EC2_METADATA_DISABLED"] = "true";
   }
   ~CredentialsTest() override {
-    if (chain_) {
-      engine_.stop();
-      run_in_core(core(), [this] { return chain_->stop(); });
-    }
     engine_.stop();
+    drop_chain();
     real_.stop();
     std::filesystem::remove_all(folder_);
   }
@@ -87,6 +84,12 @@ class CredentialsTest : public ::testing::Test {
   std::string found() {
     const auto credentials = get();
     return credentials ? (*credentials)->access_key_id : credentials.error().message();
+  }
+  /// So that the next get() begins anew.
+  void drop_chain() {
+    if (!chain_) return;
+    run_in_core(core(), [this] { return chain_->stop(); });
+    chain_.reset();
   }
   Strand& core() { return runtime_.core; }
 
@@ -149,7 +152,7 @@ TEST_F(CredentialsTest, ProfilesComeFromBothFilesAndTheirVariables) {
   EXPECT_EQ(found(), "d");
   EXPECT_EQ(find_region(config_.environment, ""), "eu-west-1");
   EXPECT_EQ(find_region(config_.environment, "work"), "eu-west-3");
-  chain_.reset();
+  drop_chain();
   variables_["AWS_PROFILE"] = "work";
   EXPECT_EQ(found(), "w");
   EXPECT_EQ(find_region(config_.environment, ""), "eu-west-3");
@@ -371,7 +374,7 @@ TEST_F(InstanceCredentialsTest, AnInstanceWithoutARoleSaysSo) {
 TEST(CredentialReplies, AreReadDefensively) {
   for (const char* json : {"", "[]", "null", "{", "{\"AccessKeyId\":5}", "\"x\"",
                            "{\"AccessKeyId\":\"a\"}", "\xff\xfe",
-                           "{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\",\"Expiration\":\"x\"}"}) {
+                           R"({"AccessKeyId":"a","SecretAccessKey":"s","Expiration":"x"})"}) {
     EXPECT_FALSE(parse_credentials_json(json)) << json;
   }
   for (const char* xml : {"", "<x/>", "<AssumeRoleWithWebIdentityResponse/>"}) {

@@ -30,7 +30,7 @@ void make_bucket(RealRuntime& runtime, const S3Options& options) {
                                                options.credentials.access_key_id,
                                                options.credentials.secret_access_key));
   request.response_bytes_max = 64 << 10;
-  CurlEngine engine(runtime.io(), runtime.io_executor(), {});
+  CurlEngine engine(runtime.io(), runtime.io_executor(), {.ca_file = options.ca_file});
   std::promise<int> status;
   engine.start(std::move(request), [&status](Result<HttpResponse> response) {
     status.set_value(response ? response->status : 0);
@@ -50,6 +50,7 @@ RealBucket::RealBucket() {
                     std::to_string(++count);
   options_.credentials.access_key_id = variable("CAIRN_TEST_S3_ACCESS_KEY");
   options_.credentials.secret_access_key = variable("CAIRN_TEST_S3_SECRET_KEY");
+  options_.ca_file = variable("CAIRN_TEST_S3_CA_FILE");
   options_.allow_http = true;
   // The tests' server is Ceph; a store of another kind says so.
   options_.etag_quoting =

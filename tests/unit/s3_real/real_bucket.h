@@ -10,8 +10,9 @@
 namespace cairn::object_store::s3 {
 
 /// A prefix of its own in a bucket of a real S3 server, which the environment names:
-/// CAIRN_TEST_S3_ENDPOINT, CAIRN_TEST_S3_ACCESS_KEY, CAIRN_TEST_S3_SECRET_KEY, and, where it is
-/// not us-east-1, CAIRN_TEST_S3_REGION. The bucket "cairn-test" is made when it is not there.
+/// CAIRN_TEST_S3_ENDPOINT, CAIRN_TEST_S3_ACCESS_KEY, CAIRN_TEST_S3_SECRET_KEY; and, if need be,
+/// CAIRN_TEST_S3_REGION (us-east-1), CAIRN_TEST_S3_CA_FILE (for https) and CAIRN_TEST_S3_ETAGS
+/// ("quoted" for a store that is not Ceph). The bucket "cairn-test" is made when it is not there.
 class RealBucket final : public testing::RealStoreUnderTest {
  public:
   RealBucket();
