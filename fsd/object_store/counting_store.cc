@@ -44,8 +44,7 @@ Task<Result<void>> CountingStore::remove(std::string key) {
 Task<Result<ListPage>> CountingStore::list(std::string prefix, std::string start_after,
                                            std::uint32_t limit) {
   ++in_flight_;
-  Result<ListPage> answer =
-      co_await inner_.list(std::move(prefix), std::move(start_after), limit);
+  Result<ListPage> answer = co_await inner_.list(std::move(prefix), std::move(start_after), limit);
   ended(counts_.lists, answer);
   co_return answer;
 }

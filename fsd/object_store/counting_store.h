@@ -42,8 +42,7 @@ class CountingStore final : public ObjectStore {
   explicit CountingStore(ObjectStore& inner) : inner_(inner) {}
 
   Task<Result<Object>> get(std::string key, ByteRange range) override;
-  Task<Result<std::string>> put(std::string key, SharedBytes body,
-                                PutCondition condition) override;
+  Task<Result<std::string>> put(std::string key, SharedBytes body, PutCondition condition) override;
   Task<Result<void>> remove(std::string key) override;
   Task<Result<ListPage>> list(std::string prefix, std::string start_after,
                               std::uint32_t limit) override;

@@ -19,8 +19,7 @@ namespace cairn::object_store {
 class FileStore final : public ObjectStore {
  public:
   /// Opens or makes the directory. Blocks: for the start of a program.
-  static Result<std::unique_ptr<FileStore>> open(Strand& core, Executor& blocking,
-                                                 std::string path,
+  static Result<std::unique_ptr<FileStore>> open(Strand& core, Executor& blocking, std::string path,
                                                  ObjectDirectory::Options options);
   static Result<std::unique_ptr<FileStore>> open(Strand& core, Executor& blocking,
                                                  std::string path) {
@@ -28,8 +27,7 @@ class FileStore final : public ObjectStore {
   }
 
   Task<Result<Object>> get(std::string key, ByteRange range) override;
-  Task<Result<std::string>> put(std::string key, SharedBytes body,
-                                PutCondition condition) override;
+  Task<Result<std::string>> put(std::string key, SharedBytes body, PutCondition condition) override;
   Task<Result<void>> remove(std::string key) override;
   Task<Result<ListPage>> list(std::string prefix, std::string start_after,
                               std::uint32_t limit) override;

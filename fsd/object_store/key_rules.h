@@ -20,8 +20,7 @@ Result<void> check_key(std::string_view key);
 /// At most one of the two conditions.
 Result<void> check_condition(const PutCondition& condition);
 /// A prefix may end within a component and may be empty; so may `start_after`.
-Result<void> check_list(std::string_view prefix, std::string_view start_after,
-                        std::uint32_t limit);
+Result<void> check_list(std::string_view prefix, std::string_view start_after, std::uint32_t limit);
 /// True for what may stand in a key.
 [[nodiscard]] bool is_key_char(char c);
 

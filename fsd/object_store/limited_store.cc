@@ -100,8 +100,7 @@ Task<Result<ListPage>> LimitedStore::list(std::string prefix, std::string start_
                                           std::uint32_t limit) {
   co_await enter();
   co_await wait_latency();
-  Result<ListPage> answer =
-      co_await inner_.list(std::move(prefix), std::move(start_after), limit);
+  Result<ListPage> answer = co_await inner_.list(std::move(prefix), std::move(start_after), limit);
   leave();
   co_return answer;
 }

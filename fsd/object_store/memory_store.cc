@@ -9,8 +9,7 @@ namespace cairn::object_store {
 Result<void> MemoryStore::check_place(std::string_view key) const {
   for (auto slash = key.find('/'); slash != key.npos; slash = key.find('/', slash + 1)) {
     if (objects_.contains(key.substr(0, slash))) {
-      return Error(StoreErrc::kBadRequest, "a part of a key is itself an object",
-                   std::string(key));
+      return Error(StoreErrc::kBadRequest, "a part of a key is itself an object", std::string(key));
     }
   }
   const std::string below = std::string(key) + '/';

@@ -18,8 +18,7 @@ namespace cairn::object_store {
 class MemoryStore final : public ObjectStore {
  public:
   Task<Result<Object>> get(std::string key, ByteRange range) override;
-  Task<Result<std::string>> put(std::string key, SharedBytes body,
-                                PutCondition condition) override;
+  Task<Result<std::string>> put(std::string key, SharedBytes body, PutCondition condition) override;
   Task<Result<void>> remove(std::string key) override;
   Task<Result<ListPage>> list(std::string prefix, std::string start_after,
                               std::uint32_t limit) override;

@@ -120,7 +120,7 @@ Result<std::string> ObjectDirectory::write(const std::string& key, ByteView body
     TRY(const Outcome outcome, try_write(key, body, etag, condition));
     if (outcome == Outcome::kDone) return etag;
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(root_.get(), &status) == 0 && status.st_nlink == 0) {
     return disk_error(ENOENT, "writing below", path_);
   }
@@ -148,20 +148,19 @@ Result<ObjectDirectory::Outcome> ObjectDirectory::try_write(const std::string& k
   return Outcome::kDone;
 }
 
-Result<std::optional<ObjectDirectory::NewFile>> ObjectDirectory::new_file(
-    bool may_be_anonymous) {
+Result<std::optional<ObjectDirectory::NewFile>> ObjectDirectory::new_file(bool may_be_anonymous) {
   if (may_be_anonymous && anonymous_files_) {
     // Not in the object's own directory, which somebody may be removing because it is empty.
-    NewFile file{.fd = UniqueFd(::openat(new_files_.get(), ".",
-                                         O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600)),
-                 .name = {}};
+    NewFile file{
+        .fd = UniqueFd(::openat(new_files_.get(), ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600)),
+        .name = {}};
     if (file.fd) return std::optional<NewFile>(std::move(file));
     return disk_error(errno, "making a file in", path_);
   }
   NewFile file;
   file.name = std::to_string(::getpid()) + '-' + std::to_string(++next_name_);
-  file.fd = UniqueFd(::openat(new_files_.get(), file.name.c_str(),
-                              O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  file.fd = UniqueFd(
+      ::openat(new_files_.get(), file.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.fd && errno == EEXIST) return std::optional<NewFile>();  // of one who died: next number
   if (!file.fd) return disk_error(errno, "making a file in", path_);
   if (::flock(file.fd.get(), LOCK_EX | LOCK_NB) != 0) return std::optional<NewFile>();
@@ -200,7 +199,7 @@ Result<ObjectDirectory::Outcome> ObjectDirectory::publish_new(const NewFile& fil
   if (result == 0) return Outcome::kDone;
   if (errno == ENOENT) return Outcome::kAgain;
   if (errno != EEXIST) return disk_error(errno, "naming", key);
-  struct stat status {};
+  struct stat status{};
   if (::fstatat(to, leaf, &status, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return Error(StoreErrc::kPreconditionFailed, "", key);
     return disk_error(errno, "looking at", key);
@@ -234,8 +233,7 @@ Result<ObjectDirectory::Outcome> ObjectDirectory::publish_over(const NewFile& fi
 /// A directory stands where the object belongs: fine if it is only left over.
 Result<ObjectDirectory::Outcome> ObjectDirectory::make_room(const Place& place,
                                                             const std::string& key) {
-  if (::unlinkat(place.directory.get(), place.leaf.c_str(), AT_REMOVEDIR) == 0 ||
-      errno == ENOENT) {
+  if (::unlinkat(place.directory.get(), place.leaf.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) {
     return Outcome::kAgain;
   }
   return Error(StoreErrc::kBadRequest, "a key is the beginning of others", key);
@@ -248,7 +246,7 @@ Result<void> ObjectDirectory::remove(const std::string& key) {
       // A directory of that name is no object.
       if (errno == ENOENT || errno == ENOTDIR || errno == EISDIR) return {};
       const int number = errno;
-      struct stat status {};
+      struct stat status{};
       if (::fstatat(root_.get(), key.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
           S_ISDIR(status.st_mode)) {
         return {};

@@ -112,8 +112,8 @@ class ObjectDirectory {
   std::atomic<bool> attributes_ = true;
   std::atomic<std::uint64_t> next_name_ = 0;
   std::mutex mutex_;
-  std::set<std::string, std::less<>> known_;         // guarded: directories that are on disk
-  std::map<FileIdentity, std::string> etags_;        // guarded: computed for large files
+  std::set<std::string, std::less<>> known_;   // guarded: directories that are on disk
+  std::map<FileIdentity, std::string> etags_;  // guarded: computed for large files
 };
 
 }  // namespace cairn::object_store

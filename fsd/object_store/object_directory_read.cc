@@ -73,7 +73,7 @@ Result<Object> ObjectDirectory::read(const std::string& key, ByteRange range) {
     if (errno == ENOENT || errno == ENOTDIR) return Error(StoreErrc::kNotFound, "", key);
     return disk_error(errno, "opening", key);
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return disk_error(errno, "looking at", key);
   if (!S_ISREG(status.st_mode)) return Error(StoreErrc::kNotFound, "", key);
   Object object;
@@ -135,12 +135,13 @@ Result<std::vector<std::string>> ObjectDirectory::names_in(const std::string& di
     if (entry == nullptr && errno != 0) return disk_error(errno, "listing", directory);
     if (entry == nullptr) break;
     std::string name(entry->d_name);
-    if (name == "." || name == ".." || !std::all_of(name.begin(), name.end(), is_key_char)) continue;
+    if (name == "." || name == ".." || !std::all_of(name.begin(), name.end(), is_key_char))
+      continue;
     bool is_directory = entry->d_type == DT_DIR;
     if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK) {
-      struct stat status {};
-      is_directory =
-          ::fstatat(::dirfd(stream.get()), name.c_str(), &status, 0) == 0 && S_ISDIR(status.st_mode);
+      struct stat status{};
+      is_directory = ::fstatat(::dirfd(stream.get()), name.c_str(), &status, 0) == 0 &&
+                     S_ISDIR(status.st_mode);
     }
     if (is_directory) name += '/';
     names.push_back(std::move(name));
@@ -167,7 +168,7 @@ Result<bool> ObjectDirectory::list_below(const std::string& directory, const std
       continue;
     }
     if (!key.starts_with(prefix) || key <= start_after) continue;
-    struct stat status {};
+    struct stat status{};
     if (::fstatat(root_.get(), key.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone
     if (!S_ISREG(status.st_mode)) continue;
     if (page.objects.size() == limit) {

@@ -41,8 +41,7 @@ class RetryingStore final : public ObjectStore {
   RetryingStore(ObjectStore& inner, Runtime& runtime, Options options);
 
   Task<Result<Object>> get(std::string key, ByteRange range) override;
-  Task<Result<std::string>> put(std::string key, SharedBytes body,
-                                PutCondition condition) override;
+  Task<Result<std::string>> put(std::string key, SharedBytes body, PutCondition condition) override;
   Task<Result<void>> remove(std::string key) override;
   Task<Result<ListPage>> list(std::string prefix, std::string start_after,
                               std::uint32_t limit) override;
@@ -53,8 +52,8 @@ class RetryingStore final : public ObjectStore {
   void stop();
 
   struct Outage {
-    Duration lasts{};          // since the first failure after the last answer
-    std::size_t waiting = 0;   // requests that failed and will be sent again
+    Duration lasts{};         // since the first failure after the last answer
+    std::size_t waiting = 0;  // requests that failed and will be sent again
     std::string last_failure;
   };
   /// Empty while the store answers. For status.

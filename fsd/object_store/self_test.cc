@@ -54,7 +54,8 @@ class SelfTest {
             error.message() + "): grant " + permission + " on the volume's prefix.");
   }
 
-  /// Later checks need what earlier ones proved; each stops the row when it makes no sense to go on.
+  /// Later checks need what earlier ones proved; each stops the row when it makes no sense to go
+  /// on.
   Task<Result<void>> all_checks() {
     CO_TRY(const bool puts, co_await check_put_and_get());
     if (!puts) co_return Result<void>();

@@ -21,11 +21,11 @@ struct SelfTestReport {
   [[nodiscard]] bool usable() const { return problems.empty(); }
 };
 
-/// Proves on `selftest/<random>/...`, before a volume is first served, what its safety stands on: what
-/// was put is got, in parts and in lists; a missing object is "not found" and not "access denied";
-/// create-only puts create only; compare-and-swap swaps with the right etag and only with that. No
-/// request is repeated here (give it a RetryingStore), some twenty-five are made, and the scratch objects
-/// are removed.
+/// Proves on `selftest/<random>/...`, before a volume is first served, what its safety stands on:
+/// what was put is got, in parts and in lists; a missing object is "not found" and not "access
+/// denied"; create-only puts create only; compare-and-swap swaps with the right etag and only with
+/// that. No request is repeated here (give it a RetryingStore), some twenty-five are made, and the
+/// scratch objects are removed.
 ///
 /// `set_bare_etags` tells the S3 client how to write etags in conditions; it is called with what is
 /// right at the end, so that the store can be used at once. Empty for stores without that question.

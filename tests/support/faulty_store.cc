@@ -88,7 +88,8 @@ struct FaultyStore::Wire : std::enable_shared_from_this<FaultyStore::Wire> {
   /// Whether, and how often, a request without a proper answer takes effect later.
   void maybe_again(Kind kind, const std::function<void()>& apply) {
     if (!is_mutation(kind) || !random.one_in(options.again_one_in)) return;
-    const std::uint64_t times = 1 + random.below(std::max<std::uint64_t>(1, options.again_times_max));
+    const std::uint64_t times =
+        1 + random.below(std::max<std::uint64_t>(1, options.again_times_max));
     for (std::uint64_t i = 0; i < times; ++i) {
       // Mostly soon, when it hurts most; now and then much later.
       const Duration most = random.one_in(4) ? options.late_max : 4 * options.timeout;

@@ -12,18 +12,18 @@
 namespace cairn::testing {
 
 /// A process's connection to a store on a bad day: each request travels for a while, and may be
-/// dropped on the way, answered with a failure that says nothing, or be applied and its answer lost.
-/// What was sent and got no proper answer may take effect at any later time, more than once. What
-/// got one is done with. Requests overtake each other.
+/// dropped on the way, answered with a failure that says nothing, or be applied and its answer
+/// lost. What was sent and got no proper answer may take effect at any later time, more than once.
+/// What got one is done with. Requests overtake each other.
 ///
-/// One object is the connection of one life of a process. A crash of the process is disconnect(): its
-/// requests end with kCancelled, and what it had sent may still arrive, as the seed says. The next
-/// life gets a connection of its own to the same `inner` store.
+/// One object is the connection of one life of a process. A crash of the process is disconnect():
+/// its requests end with kCancelled, and what it had sent may still arrive, as the seed says. The
+/// next life gets a connection of its own to the same `inner` store.
 ///
 /// The same seed gives the same faults for the same requests in the same order.
 ///
-/// Lifetime: may be destroyed once every Task has ended; `inner` and `runtime` live as long as events
-/// run.   Threads: core only. `inner` must be done when it returns (MemoryStore).
+/// Lifetime: may be destroyed once every Task has ended; `inner` and `runtime` live as long as
+/// events run.   Threads: core only. `inner` must be done when it returns (MemoryStore).
 class FaultyStore final : public object_store::ObjectStore {
  public:
   /// Each "one_in" is the chance 1/n of one request; 0 is never.
@@ -60,8 +60,8 @@ class FaultyStore final : public object_store::ObjectStore {
   /// While it lasts nothing arrives and everything fails; what travels already is lost or late.
   void set_outage(bool away);
   void set_options(Options options);
-  /// The process dies: all that is outstanding ends with kCancelled before this returns, and so does
-  /// every later call at once.
+  /// The process dies: all that is outstanding ends with kCancelled before this returns, and so
+  /// does every later call at once.
   void disconnect();
 
   [[nodiscard]] std::size_t outstanding() const;

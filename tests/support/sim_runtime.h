@@ -32,8 +32,8 @@ class SeededRandom final : public Random {
 /// another seed is another interleaving.
 ///
 /// What is posted to the pool runs a little later, in any order; to `indexing`, a little later and
-/// in the order of posting; timers fire at their exact moment, in any order among equals. Time moves
-/// only when nothing is ready.
+/// in the order of posting; timers fire at their exact moment, in any order among equals. Time
+/// moves only when nothing is ready.
 ///
 /// Lifetime: outlives all that uses its Runtime; what is still queued at the end is dropped.
 /// Threads: the test's only.

@@ -93,7 +93,8 @@ TEST_P(StoreContract, AnEmptyObjectIsAnObject) {
 
 TEST_P(StoreContract, SixteenMebibytesInOnePiece) {
   std::string large(16U << 20U, '\0');
-  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>((i * 2654435761U) >> 24U);
+  for (std::size_t i = 0; i < large.size(); ++i)
+    large[i] = static_cast<char>((i * 2654435761U) >> 24U);
   ASSERT_THAT(store_.put("large", large), Succeeds());
   EXPECT_TRUE(text_of(store_.get("large")) == large);
   const ByteRange range{.offset = 7'000'001, .length = 1'000'003};
@@ -162,9 +163,8 @@ TEST_P(StoreContract, RemoveIsIdempotent) {
 
 TEST_P(StoreContract, ListsInTheOrderOfBytes) {
   // '-' and '.' sort before '/', digits after it: a directory is not where its name alone sorts.
-  const std::vector<std::string> sorted = {"a-b",   "a.b", "a/b",  "a/b-c", "a/b.c",
-                                           "a/b0",  "a0",  "aB/c", "b",     "log/0a/1",
-                                           "log/0b/1"};
+  const std::vector<std::string> sorted = {"a-b", "a.b",  "a/b", "a/b-c",    "a/b.c",   "a/b0",
+                                           "a0",  "aB/c", "b",   "log/0a/1", "log/0b/1"};
   for (auto key = sorted.rbegin(); key != sorted.rend(); ++key) {
     ASSERT_THAT(store_.put(*key, *key), Succeeds());
   }
@@ -224,10 +224,10 @@ TEST_P(StoreContract, AListStartsAfterAKeyThatNeedNotExist) {
 
 TEST_P(StoreContract, RefusesBadKeys) {
   const std::string long_key(513, 'k');
-  for (const std::string& key : {std::string(), std::string("/a"), std::string("a/"),
-                                 std::string("a//b"), std::string("a/../b"), std::string("./a"),
-                                 std::string("a b"), std::string("a~"), std::string("a\0b", 3),
-                                 std::string("\xc3\xa4"), long_key}) {
+  for (const std::string& key :
+       {std::string(), std::string("/a"), std::string("a/"), std::string("a//b"),
+        std::string("a/../b"), std::string("./a"), std::string("a b"), std::string("a~"),
+        std::string("a\0b", 3), std::string("\xc3\xa4"), long_key}) {
     EXPECT_THAT(store_.put(key, "x"), FailsWith(StoreErrc::kBadRequest)) << key;
     EXPECT_THAT(store_.get(key), FailsWith(StoreErrc::kBadRequest)) << key;
     EXPECT_THAT(store_.remove(key), FailsWith(StoreErrc::kBadRequest)) << key;
@@ -279,8 +279,8 @@ inline Task<std::vector<std::string>> race(ObjectStore& store, std::string key,
 TEST_P(StoreContract, OfTwentyCreateOnlyPutsExactlyOneWins) {
   for (int round = 0; round < 5; ++round) {
     const std::string key = "races/" + std::to_string(round);
-    const auto winners = store_.wait(
-        [&] { return race(store_.store(), key, PutCondition::absent(), 20); });
+    const auto winners =
+        store_.wait([&] { return race(store_.store(), key, PutCondition::absent(), 20); });
     ASSERT_EQ(winners.size(), 1U);
     EXPECT_EQ(text_of(store_.get(key)), winners.front());
   }
@@ -290,13 +290,12 @@ TEST_P(StoreContract, OfTwentySwapsFromOneEtagAtMostOneWins) {
   for (int round = 0; round < 5; ++round) {
     const auto etag = store_.put("raced", "round " + std::to_string(round));
     ASSERT_THAT(etag, Succeeds());
-    const auto winners = store_.wait(
-        [&] { return race(store_.store(), "raced", PutCondition::etag(*etag), 20); });
+    const auto winners =
+        store_.wait([&] { return race(store_.store(), "raced", PutCondition::etag(*etag), 20); });
     ASSERT_LE(winners.size(), 1U);
     if (winners.empty()) continue;
     EXPECT_EQ(text_of(store_.get("raced")), winners.front());
   }
 }
-
 
 }  // namespace cairn::object_store::testing

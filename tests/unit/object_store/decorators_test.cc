@@ -76,9 +76,9 @@ TEST(RetryingStore, SendsTheSameBytesUntilItWorks) {
 }
 
 TEST(RetryingStore, AnswersAreNotTriedAgain) {
-  for (const StoreErrc code : {StoreErrc::kNotFound, StoreErrc::kPreconditionFailed,
-                               StoreErrc::kAccessDenied, StoreErrc::kBadRequest,
-                               StoreErrc::kBucketMissing, StoreErrc::kCancelled}) {
+  for (const StoreErrc code :
+       {StoreErrc::kNotFound, StoreErrc::kPreconditionFailed, StoreErrc::kAccessDenied,
+        StoreErrc::kBadRequest, StoreErrc::kBucketMissing, StoreErrc::kCancelled}) {
     SimRuntime sim(1);
     FailingStore failing({code});
     RetryingStore store(failing, sim.runtime(), {});
@@ -220,10 +220,9 @@ TEST(CountingStore, CountsByKindAndSubtracts) {
 TEST(LimitedStore, ASlowLinkTakesItsTime) {
   SimRuntime sim(1);
   MemoryStore memory;
-  LimitedStore store(memory, sim.runtime(),
-                     {.up_bytes_per_s = 1'000'000,
-                      .down_bytes_per_s = 2'000'000,
-                      .latency = milliseconds(30)});
+  LimitedStore store(
+      memory, sim.runtime(),
+      {.up_bytes_per_s = 1'000'000, .down_bytes_per_s = 2'000'000, .latency = milliseconds(30)});
   Duration begin = sim.now();
   (void)sim.wait([&] { return store.put("a", bytes(std::string(500'000, 'x')), {}); });
   EXPECT_NEAR(static_cast<double>((sim.now() - begin).count()), 530e6, 1e6);
@@ -278,7 +277,8 @@ TEST(LimitedStore, ALongQueueOfRequestsThatEndAtOnceDoesNotGrowTheStack) {
   LimitedStore store(memory, sim.runtime(), {.concurrent_max = 1, .latency = milliseconds(1)});
   std::vector<Duration> ended(20'000);
   sim.in_core([&] {
-    for (auto& moment : ended) put_and_note_time(store, sim.runtime().clock, "a", 1, &moment).detach();
+    for (auto& moment : ended)
+      put_and_note_time(store, sim.runtime().clock, "a", 1, &moment).detach();
   });
   sim.run_until_idle();
   EXPECT_GT(ended.back(), Duration::zero());

@@ -20,12 +20,12 @@ using ::testing::IsEmpty;
 
 /// A provider with faults of its own.
 struct Faults {
-  bool wants_bare_etags = false;    // If-Match with quotes fails, as in Ceph
-  bool ignores_absent = false;      // overwrites
-  bool ignores_etag = false;        // overwrites
-  bool refuses_etag = false;        // no If-Match at all
-  bool creates_with_etag = false;   // If-Match on a missing object succeeds, as in MinIO
-  bool denies_missing = false;      // no ListBucket permission
+  bool wants_bare_etags = false;   // If-Match with quotes fails, as in Ceph
+  bool ignores_absent = false;     // overwrites
+  bool ignores_etag = false;       // overwrites
+  bool refuses_etag = false;       // no If-Match at all
+  bool creates_with_etag = false;  // If-Match on a missing object succeeds, as in MinIO
+  bool denies_missing = false;     // no ListBucket permission
   bool denies_put = false;
   bool denies_remove = false;
   bool ignores_range = false;
@@ -130,7 +130,8 @@ TEST(SelfTest, OneSentenceForEachThingThatIsMissing) {
 TEST(SelfTest, AStoreThatCreatesUnderIfMatchIsUsableWithARemark) {
   const SelfTestReport report = report_on({.creates_with_etag = true});
   EXPECT_TRUE(report.usable());
-  EXPECT_THAT(report.remarks, ElementsAre(HasSubstr("If-Match succeed on an object that does not")));
+  EXPECT_THAT(report.remarks,
+              ElementsAre(HasSubstr("If-Match succeed on an object that does not")));
 }
 
 TEST(SelfTest, AStoreThatDoesNotAnswerIsAFailureAndNoFinding) {

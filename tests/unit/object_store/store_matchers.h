@@ -26,7 +26,8 @@ MATCHER(Succeeds, "") {
 }
 
 inline std::string text_of(const Result<Object>& object) {
-  return object ? std::string(as_string(object->body.view())) : "failed: " + object.error().message();
+  return object ? std::string(as_string(object->body.view()))
+                : "failed: " + object.error().message();
 }
 inline std::vector<std::string> keys_of(const Result<ListPage>& page) {
   std::vector<std::string> keys;
