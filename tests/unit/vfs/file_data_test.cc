@@ -309,6 +309,28 @@ TEST(FileDataTrim, LetsOthersIntoTheCoreBetweenItsSteps) {
   EXPECT_EQ(world.volume.referenced_bytes(), 26);
 }
 
+TEST(FileDataTrim, AReadOnlyVolumeShowsStaleBytesAsHolesWhileItsWriterTrims) {
+  FileWorld world(1, 1);
+  for (std::uint64_t i = 0; i < 4; ++i) world.write(kFile, 10 * i, "old");
+  world.volume.set_read_only(true);
+  world.restart();
+  EXPECT_EQ(world.read(kFile, 10, 3), "old");
+  // Elsewhere, a writer truncates to 10 and lets the file grow again.
+  const std::string trim = format::trim_key(kFile) + format::trim_key(Ino{10}).substr(1) +
+                           format::trim_key(Ino{UINT64_MAX}).substr(1);
+  world.volume.put(trim, "\1");
+  EXPECT_EQ(world.read(kFile, 0, 13), std::string("old") + std::string(10, '\0'));
+  EXPECT_FALSE(*world.data->has_pending_trims()) << "not ours to free";
+  world.finish_trims();
+  world.volume.erase(trim);
+  EXPECT_EQ(world.read(kFile, 10, 3), "old");
+  world.volume.put(trim.substr(0, 10), "\1");
+  auto damaged = world.sim.wait(world.data->read(kFile, 33, 0, {}));
+  EXPECT_TRUE(damaged) << "nothing to read needs nothing";
+  std::uint8_t byte = 0;
+  EXPECT_FALSE(world.sim.wait(world.data->read(kFile, 33, 0, {&byte, 1})));
+}
+
 TEST(FileDataTrim, StopsBetweenTwoSteps) {
   FileWorld world(1, 1);
   for (std::uint64_t i = 0; i < 10; ++i) world.write(kFile, 10 * i, "old");
