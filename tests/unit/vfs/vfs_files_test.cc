@@ -144,6 +144,7 @@ TEST_F(VfsFiles, ALargeFileIsFreedInSeveralTransactions) {
   EXPECT_EQ(fs->stats().bytes_used, 5000U);
   ASSERT_THAT(run(fs->unlink({}, kRoot, "f")), Succeeds());
   EXPECT_THAT(run(fs->release(handle)), Succeeds());
+  sim.run_until_idle();
   EXPECT_EQ(volume.referenced_bytes(), 0);
   EXPECT_EQ(volume.keys().size(), 2U);
   EXPECT_EQ(fs->stats().bytes_used, 0U);
@@ -158,6 +159,7 @@ TEST_F(VfsFiles, ALargeTruncationCountsExactlyInTheEnd) {
   AttributeChange shrink;
   shrink.size = 1;
   ASSERT_THAT(run(fs->set_attributes({}, file, handle, shrink)), Succeeds());
+  sim.run_until_idle();
   EXPECT_EQ(stat(file).blocks, 1U);
   EXPECT_EQ(fs->stats().bytes_used, 1U);
   EXPECT_THAT(run(fs->release(handle)), Succeeds());
