@@ -77,7 +77,8 @@ class MountHelperTest(unittest.TestCase):
         self.assertEqual(self.calls, [self.serve("--storage", URL, "--name", name)])
 
     def test_every_option_of_ours(self):
-        options = "name=n,cache_dir=/c,snapshot=s,ninep=127.0.0.1:1,ninep=127.0.0.1:2,web=[::1]:3,ro"
+        options = "name=n,cache_dir=/c,snapshot=s,ninep=127.0.0.1:1,ninep=127.0.0.1:2"
+        options += ",web=[::1]:3,ro"
         self.call(URL, str(self.mountpoint), "-o", options)
         expected = self.serve(
             "--storage",

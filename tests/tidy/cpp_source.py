@@ -22,13 +22,19 @@ _TOKEN = re.compile(
 )
 
 
+# Ends a line inside a raw literal: it counts for line numbers, as data and not as code.
+_DATA_LINE = "\v"
+
+
 def strip(text: str) -> str:
-    """Comments, literals and directives become blanks; line numbers stay."""
+    """Comments, literals and directives become blanks; splitlines() still gives the lines."""
 
     def blank(match: re.Match) -> str:
         found = match.group(0)
-        if found.startswith(('"', "R")):
-            return '""' + "\n" * found.count("\n")
+        if found.startswith("R"):
+            return '""' + _DATA_LINE * found.count("\n")
+        if found.startswith('"'):
+            return '""'
         return " " + "\n" * found.count("\n")
 
     return _TOKEN.sub(blank, text)
@@ -71,24 +77,27 @@ def functions(text: str) -> list[Function]:
     """Every function body, from the line of its head's last piece to its closing brace."""
     code = strip(text)
     found = []
-    stack: list[tuple[str, str, int]] = []  # kind, head before it, line of the head
+    stack: list[tuple[str, str, int, int]] = []  # kind, head before it, its line, data until then
     head = ""
     head_line = line = 1
+    data_lines = 0
     depth_of_function = 0
     for char in code:
-        if char == "\n":
+        if char in ("\n", _DATA_LINE):
             line += 1
+            data_lines += char == _DATA_LINE
         if char == "{":
             kind = _kind(head, depth_of_function > 0)
-            stack.append((kind, head, head_line))
+            stack.append((kind, head, head_line, data_lines))
             depth_of_function += kind == "function" or (depth_of_function > 0)
             head = ""
         elif char == "}" and stack:
-            kind, before, start = stack.pop()
+            kind, before, start, data_before = stack.pop()
             if depth_of_function > 0:
                 depth_of_function -= 1
             if kind == "function":
-                found.append(Function(_name(before), start, line - start + 1))
+                length = line - start + 1 - (data_lines - data_before)
+                found.append(Function(_name(before), start, length))
             head = before + "{}" if kind == "value" else ""
             head_line = start if kind == "value" else line
         elif char == ";" and head.count("(") <= head.count(")"):

@@ -251,7 +251,7 @@ def _allowed(lines: list[str], number: int, name: str) -> bool:
 
 # Spelled in pieces, so that this file does not offend itself.
 OPEN_ENDS = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
-MACHINE = re.compile(r"(?<![\w.])/(?:wo" + r"rk/|ro" + r"ot/(?!\.\.\.)|ho" + r"me/\w+/)")
+MACHINE = re.compile(r"(?<![\w.])/(?:wo" + r"rk/|ro" + r"ot/)")
 WORKSHOP = re.compile(
     r"\b(?:cla" + r"ude|anthr" + r"opic|chat" + r"gpt|co" + r"pilot|language mo" + r"del"
     r"|ai assis" + r"tant|sub-?ag" + r"ent|system pro" + r"mpt|user pro" + r"mpt"

@@ -215,6 +215,11 @@ class FunctionsTest(unittest.TestCase):
         text = "void f() {\n  g(\"{\", '{');  // {\n  /* { */\n}\nvoid h() {\n}\n"
         self.assertEqual(self.found(text), [("f", 4), ("h", 2)])
 
+    def test_raw_literals_are_data(self):
+        text = 'void f() {\n  g(R"x({\n{\n)x");\n}\nvoid h() {\n}\n'
+        self.assertEqual(self.found(text), [("f", 3), ("h", 2)])
+        self.assertEqual([f.line for f in cpp_source.functions(text)], [1, 6])
+
     def test_test_macros_have_their_name(self):
         self.assertEqual(self.found("TEST_F(A, B) {\n}\n"), [("A.B", 2)])
 
