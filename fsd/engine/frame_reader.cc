@@ -9,12 +9,14 @@
 // Which GETs. What a read misses is cut into runs of adjacent frames. A run becomes GETs of about
 // 1 MiB, side by side: large enough that a request's own cost vanishes, small enough that several
 // fill a link. A run shorter than what NeighbourPolicy says grows over the frames around it that
-// are not there yet, within the aligned group of that many frames and about half a megabyte as
-// stored: small files that were written together come in together. Frames of a GET under way are
-// pending: whoever misses one of them joins it instead of asking again.
+// are not there yet, to about half a megabyte as stored: over those that follow if the one before
+// it is there (somebody goes through them), else over the aligned group it lies in. So small files
+// that were written together come in together. Frames of a GET under way are pending: whoever
+// misses one of them joins it instead of asking again.
 //
-// Reads and prefetches have bounds of their own for the bytes under way. A read past its bound
-// waits for its turn, a prefetch past its own is dropped, so prefetching never holds a read up.
+// Reads and prefetches have bounds of their own for the bytes under way, counted as they will be in
+// memory. A read past its bound waits for its turn, a prefetch past its own is dropped, so
+// prefetching never holds a read up.
 //
 // A frame that does not open is asked for once more (the store or the way from it may have erred),
 // all bad ones of a GET in one request. What is still bad then fails the reads of just that frame.
@@ -30,6 +32,7 @@ namespace cairn::engine {
 namespace {
 
 constexpr std::uint64_t kGetBytes = (1U << 20) + (64U << 10);  // stored; 16 frames and their seals
+constexpr std::uint64_t kGetPlainBytes = 4U << 20;             // the same, before compression
 constexpr std::uint64_t kNeighbourBytes = (512U << 10) + (64U << 10);
 constexpr std::uint64_t kOpenInlineBytes = 64U << 10;  // before compression
 constexpr std::uint64_t kPoolPieceBytes = 256U << 10;
@@ -49,6 +52,12 @@ std::uint64_t stored_bytes(const format::FrameTable& table, std::uint32_t frame)
   return table.frames[frame].stored_bytes;
 }
 
+/// Length of the frames [first, end), at least one, before compression.
+std::uint64_t plain_bytes_of(const format::FrameTable& table, std::uint32_t first,
+                             std::uint32_t end) {
+  return std::uint64_t{end - first - 1} * table.frame_bytes + table.plain_bytes(end - 1);
+}
+
 }  // namespace
 
 /// One GET and what becomes of it. Shared by the coroutine that runs it and all who wait for it.
@@ -58,6 +67,7 @@ struct FrameReader::Fetch {
         run(r),
         range(table->stored_range(r.first, r.end - r.first)),
         opener(format::frame_sealer(*table, sealer)),
+        plain_bytes(plain_bytes_of(*table, r.first, r.end)),
         frames(r.end - r.first),
         wanted(r.end - r.first) {}
 
@@ -69,6 +79,7 @@ struct FrameReader::Fetch {
   const Run run;
   const format::StoredRange range;
   const format::ObjectSealer opener;
+  const std::uint64_t plain_bytes;
   bool read_ahead = false;
   std::vector<SharedBytes> frames;  // empty: not there, or did not open
   std::vector<bool> wanted;         // somebody reads it, not only hopes
@@ -166,7 +177,7 @@ void FrameReader::prefetch(DataRef from, std::uint64_t length) {
     frame = run.end + 1;  // that one is there, or the end
     while (run.first < run.end) {
       const Run part = longest_get(*table, run);
-      const std::uint64_t bytes = table->stored_range(part.first, part.end - part.first).length;
+      const std::uint64_t bytes = plain_bytes_of(*table, part.first, part.end);
       if (read_ahead_gets_ >= options_.read_ahead_gets_max ||
           read_ahead_bytes_ + bytes > bytes_max) {
         counters_.read_ahead_dropped += end - part.first;
@@ -188,13 +199,13 @@ bool FrameReader::is_absent(const format::FrameTable& table, std::uint32_t frame
 /// `run`, which a read misses, and the neighbours that come with it.
 FrameReader::Run FrameReader::with_neighbours(const format::FrameTable& table, Run run) {
   const auto& seen = cache_.counters();
-  const bool adjacent = (run.first > 0 && cache_.contains({table.id, run.first - 1})) ||
-                        cache_.contains({table.id, run.end});
-  neighbours_.on_miss(seen.neighbours_used, seen.neighbours_wasted, adjacent);
+  const bool follows = run.first > 0 && cache_.contains({table.id, run.first - 1});
+  neighbours_.on_miss(seen.neighbours_used, seen.neighbours_wasted,
+                      follows || cache_.contains({table.id, run.end}));
   const std::uint32_t group = neighbours_.frames();
   if (run.end - run.first >= group) return run;
   const std::uint32_t first = run.first / group * group;
-  const std::uint32_t end = std::min(first + group, table.frame_count());
+  const std::uint32_t end = std::min((follows ? run.first : first) + group, table.frame_count());
   std::uint64_t bytes = table.stored_range(run.first, run.end - run.first).length;
   const auto takes = [&](std::uint32_t frame) {
     bytes += stored_bytes(table, frame);
@@ -209,7 +220,8 @@ FrameReader::Run FrameReader::with_neighbours(const format::FrameTable& table, R
 FrameReader::Run FrameReader::longest_get(const format::FrameTable& table, Run run) const {
   Run part{run.first, run.first + 1};
   std::uint64_t bytes = stored_bytes(table, run.first);
-  while (part.end < run.end && bytes + stored_bytes(table, part.end) <= kGetBytes) {
+  while (part.end < run.end && bytes + stored_bytes(table, part.end) <= kGetBytes &&
+         plain_bytes_of(table, part.first, part.end + 1) <= kGetPlainBytes) {
     bytes += stored_bytes(table, part.end++);
   }
   return part;
@@ -246,11 +258,11 @@ FrameReader::FetchPtr FrameReader::start_fetch(const Table& table, Run run, Run 
 void FrameReader::count_in_flight(const Fetch& fetch, bool begins) {
   std::uint64_t& bytes = fetch.read_ahead ? read_ahead_bytes_ : demand_bytes_;
   if (begins) {
-    bytes += fetch.range.length;
+    bytes += fetch.plain_bytes;
     if (fetch.read_ahead) ++read_ahead_gets_;
     return;
   }
-  bytes -= fetch.range.length;
+  bytes -= fetch.plain_bytes;
   if (fetch.read_ahead) {
     --read_ahead_gets_;
   } else {
@@ -260,7 +272,7 @@ void FrameReader::count_in_flight(const Fetch& fetch, bool begins) {
 
 Task<> FrameReader::run_fetch(FetchPtr fetch) {
   while (!fetch->read_ahead && demand_bytes_ > 0 &&
-         demand_bytes_ + fetch->range.length > options_.demand_bytes_max) {
+         demand_bytes_ + fetch->plain_bytes > options_.demand_bytes_max) {
     co_await demand_room_.wait();
   }
   count_in_flight(*fetch, true);
@@ -307,9 +319,7 @@ Task<Result<SharedBytes>> FrameReader::get_range(Table table, format::StoredRang
 
 Task<> FrameReader::open_all(FetchPtr fetch, SharedBytes body) {
   const Run run = fetch->run;
-  if (std::uint64_t{run.end - run.first - 1} * fetch->table->frame_bytes +
-          fetch->table->plain_bytes(run.end - 1) <=
-      kOpenInlineBytes) {
+  if (fetch->plain_bytes <= kOpenInlineBytes) {
     fetch->open_frames(fetch->range, body.view(), run);
     co_return;
   }

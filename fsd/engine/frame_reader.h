@@ -33,7 +33,7 @@ namespace cairn::engine {
 class FrameReader {
  public:
   struct Options {
-    std::uint64_t demand_bytes_max = 128U << 20;     // stored bytes of GETs under way for reads
+    std::uint64_t demand_bytes_max = 128U << 20;     // of frames under way for reads, decoded
     std::uint64_t read_ahead_bytes_max = 48U << 20;  // ... and for prefetches
     std::uint32_t read_ahead_gets_max = 48;
     std::uint64_t table_bytes_max = 16U << 20;  // decoded frame tables kept

@@ -14,8 +14,11 @@ Result<std::vector<const Change*>> sorted_by_key(std::span<const Change> changes
     }
     sorted.push_back(&change);
   }
-  const auto less = [](const Change* a, const Change* b) { return a->key < b->key; };
-  if (!std::ranges::is_sorted(sorted, less)) std::ranges::stable_sort(sorted, less);
+  const auto less = [](const Change* a, const Change* b) {
+    const int order = a->key.compare(b->key);
+    return order != 0 ? order < 0 : a < b;  // their places in the span are their order
+  };
+  if (!std::ranges::is_sorted(sorted, less)) std::ranges::sort(sorted, less);
   return sorted;
 }
 

@@ -261,6 +261,9 @@ TEST(LmdbIndex, AMapThatIsTooSmallIsFullAndGrowsWithTheNextStart) {
 }
 
 TEST(LmdbIndex, StartsWithLittleAddressSpace) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers need more address space than this test leaves";
+#endif
   const TestDirectory directory;
   const pid_t pid = in_child([&] {
     const rlimit limit{16ULL << 30, 16ULL << 30};
