@@ -11,7 +11,8 @@ set(CAIRN_LAYER_index base runtime format)
 set(CAIRN_LAYER_engine base runtime format object_store index)
 set(CAIRN_LAYER_vfs base runtime format engine)
 set(CAIRN_LAYER_fuse base runtime vfs)
-set(CAIRN_LAYER_admin base runtime config vfs engine object_store index format)
+set(CAIRN_LAYER_admin base runtime)
+set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse admin)
 
 # cairn_library(NAME engine DEPS base runtime LINK zstd): every .cc of the folder, as cairn_<name>.
 function(cairn_library)

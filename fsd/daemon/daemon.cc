@@ -1,0 +1,302 @@
+#include "fsd/daemon/daemon.h"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <condition_variable>
+#include <csignal>
+#include <filesystem>
+#include <mutex>
+
+#include "fsd/base/log.h"
+#include "fsd/config/default_paths.h"
+#include "fsd/index/lmdb_index.h"
+#include "fsd/index/memory_index.h"
+#include "fsd/object_store/self_test.h"
+#include "fsd/runtime/blocking.h"
+
+namespace cairn::daemon {
+
+/// What wait() waits for.
+struct Daemon::Waiter {
+  explicit Waiter(boost::asio::io_context& io) : signals(io, SIGTERM, SIGINT) {
+    signals.async_wait([this](const auto& failed, int number) {
+      if (!failed) stop(number == SIGTERM ? "asked to stop (SIGTERM)" : "asked to stop (SIGINT)");
+    });
+  }
+  void stop(const std::string& why) {
+    std::lock_guard lock(mutex);
+    if (reason.empty()) reason = why;
+    ready.notify_all();
+  }
+  std::string wait() {
+    std::unique_lock lock(mutex);
+    ready.wait(lock, [this] { return !reason.empty(); });
+    return reason;
+  }
+  boost::asio::signal_set signals;
+  std::mutex mutex;
+  std::condition_variable ready;
+  std::string reason;  // guarded by mutex
+};
+
+namespace {
+
+Error not_yet(const char* setting) {
+  return Error(std::make_error_code(std::errc::not_supported),
+               "this version of Cairn does not have that yet: remove the setting", setting);
+}
+
+Result<void> check_supported(const config::Settings& settings) {
+  if (!settings.storage.url) {
+    return Error(std::make_error_code(std::errc::invalid_argument),
+                 "nothing says where the volume is: set storage.url or give --storage");
+  }
+  if (!settings.ninep.empty()) return not_yet("servers.ninep");
+  if (settings.web && !settings.web->addresses.empty()) return not_yet("servers.webui");
+  if (!settings.snapshot.empty()) return not_yet("--snapshot");
+  if (settings.filesystem.durability == config::Durability::kLocal) {
+    return not_yet("filesystem.durability = \"local\"");
+  }
+  return {};
+}
+
+format::Compression to_compression(const config::Compression& setting) {
+  switch (setting.kind) {
+    case config::CompressionKind::kNone: return format::Compression::none();
+    case config::CompressionKind::kLz4: return {.codec = format::Codec::kLz4, .level = 0};
+    case config::CompressionKind::kZstd: break;
+  }
+  return {.codec = format::Codec::kZstd, .level = setting.level};
+}
+
+fuse::IoUring to_io_uring(config::IoUring setting) {
+  switch (setting) {
+    case config::IoUring::kOn: return fuse::IoUring::kOn;
+    case config::IoUring::kOff: return fuse::IoUring::kOff;
+    case config::IoUring::kAuto: break;
+  }
+  return fuse::IoUring::kAuto;
+}
+
+}  // namespace
+
+Daemon::Daemon(config::Settings settings, StoreFactory make_store)
+    : settings_(std::move(settings)),
+      make_store_(std::move(make_store)),
+      runtime_({.io_threads = 1, .pool_threads = 2}),
+      waiter_(std::make_unique<Waiter>(runtime_.io())) {}
+
+Daemon::~Daemon() { stop(); }
+
+Result<void> Daemon::start() {
+  TRY_OK(check_supported(settings_));
+  started_ = runtime_.runtime().clock.monotonic();
+  for (auto step : {&Daemon::open_store, &Daemon::open_volume, &Daemon::open_doors,
+                    &Daemon::open_control}) {
+    if (auto done = (this->*step)(); !done) {
+      stop();
+      return done;
+    }
+  }
+  return {};
+}
+
+Result<void> Daemon::open_store() {
+  TRY(auto made, make_store_(runtime_, settings_));
+  store_ = std::make_unique<StoreStack>(std::move(made), runtime_.runtime(), settings_);
+  return check_store();
+}
+
+// Before a volume is made, the store shows that it can keep the promises that volumes stand on.
+Result<void> Daemon::check_store() {
+  Runtime& runtime = runtime_.runtime();
+  auto& store = store_->store();
+  auto known = run_blocking(runtime.core, [&] { return store.get("volume", {0, 1}); });
+  if (known) return {};
+  if (!is(known.error(), object_store::StoreErrc::kNotFound)) return known.error();
+  auto report = run_blocking(runtime.core, [&] {
+    return object_store::self_test(store, runtime.random, store_->made().set_bare_etags);
+  });
+  if (!report) return report.error();
+  for (const std::string& remark : report->remarks) log::warn("{}", remark);
+  if (report->usable()) return {};
+  std::string all;
+  for (const std::string& problem : report->problems) all += (all.empty() ? "" : "; ") + problem;
+  return Error(std::make_error_code(std::errc::not_supported),
+               "this object store cannot hold a volume", all);
+}
+
+Result<void> Daemon::open_index() {
+  if (settings_.storage.url->kind == config::StorageUrl::Kind::kMemory) {
+    index_ = std::make_unique<index::MemoryIndex>();
+    return {};
+  }
+  cache_dir_ = settings_.cache.dir;
+  if (cache_dir_.empty()) {
+    TRY(cache_dir_, config::default_cache_dir(geteuid(), config::process_environment(),
+                                              settings_.name));
+  }
+  std::error_code failed;
+  std::filesystem::create_directories(cache_dir_, failed);
+  if (failed) return Error(failed, "the cache directory cannot be made", cache_dir_);
+  TRY(auto opened, index::LmdbIndex::open_or_recreate({.directory = cache_dir_ + "/index"}));
+  if (opened.thrown_away) {
+    log::warn("the local index was thrown away ({}); it is loaded anew from the bucket",
+              opened.thrown_away->message());
+  }
+  index_ = std::move(opened.index);
+  return {};
+}
+
+Result<void> Daemon::open_volume() {
+  Runtime& runtime = runtime_.runtime();
+  engine::SetupOptions setup;
+  if (settings_.storage.encryption_password) {
+    setup.password = settings_.storage.encryption_password->reveal();
+  }
+  setup.may_create = !settings_.read_only;
+  auto set_up = run_blocking(runtime.core, [&] {
+    return engine::set_up_volume(runtime, store_->store(), setup);
+  });
+  if (!set_up) return set_up.error();
+  volume_ = std::move(*set_up);
+  if (volume_->created) {
+    log::info("made a new volume at {}", store_->store().description());
+    warn_if_versioned();
+  }
+  TRY_OK(open_index());
+
+  engine::Engine::Options options;
+  options.compression = to_compression(settings_.filesystem.compression);
+  options.cache_bytes = settings_.cache.memory_bytes_max;
+  options.commit_interval = settings_.filesystem.commit_interval;
+  options.read_only = settings_.read_only;
+  options.on_failed = [this](Error error) { on_failed(std::move(error)); };
+  engine::LogAccess access{.runtime = runtime,
+                           .store = store_->store(),
+                           .index = *index_,
+                           .parameters = volume_->volume.parameters,
+                           .sealer = volume_->volume.sealer};
+  auto opened = run_blocking(runtime.core, [&] { return engine::Engine::open(access, options); });
+  if (!opened) return opened.error();
+  engine_ = std::move(*opened);
+
+  vfs::Vfs::Options vfs_options;
+  vfs_options.bytes_max = settings_.filesystem.size_bytes_max;
+  vfs_options.root_uid = geteuid();
+  vfs_options.root_gid = getegid();
+  auto core = run_blocking(runtime.core, [&] {
+    return vfs::Vfs::open(runtime, *engine_, vfs_options);
+  });
+  if (!core) return core.error();
+  vfs_ = std::move(*core);
+  run_blocking(runtime.core, [&]() -> Task<> {
+    store_->set_patient();
+    return []() -> Task<> { co_return; }();
+  });
+  return {};
+}
+
+void Daemon::warn_if_versioned() {
+  if (!store_->made().keeps_versions) return;
+  auto versioned = run_blocking(runtime_.runtime().core, store_->made().keeps_versions);
+  if (versioned && *versioned) {
+    log::warn("the bucket keeps old versions of objects: what Cairn deletes goes on costing money "
+              "until a lifecycle rule expires noncurrent versions");
+  }
+}
+
+Result<void> Daemon::open_doors() {
+  if (!settings_.fuse || settings_.fuse->mountpoint.empty()) return {};
+  fuse::FuseServer::Options options;
+  options.mountpoint = settings_.fuse->mountpoint;
+  options.volume_name = settings_.storage.url->text();
+  options.allow_other = settings_.fuse->allow_other.value_or(geteuid() == 0);
+  options.read_only = settings_.read_only;
+  options.cache_dir = cache_dir_;
+  options.io_uring = to_io_uring(settings_.fuse->io_uring);
+  options.readers = static_cast<int>(settings_.fuse->readers);
+  options.on_unmounted = [this] { waiter_->stop("the mount was taken away"); };
+  TRY(fuse_, fuse::FuseServer::start(runtime_.runtime(), *vfs_, std::move(options)));
+  vfs::ChangeListener* listener = &fuse_->listener();
+  run_blocking(runtime_.runtime().core, [&]() -> Task<> {
+    vfs_->set_listener(listener);
+    return []() -> Task<> { co_return; }();
+  });
+  log::info("ready fuse {} ({})", fuse_->mountpoint(), fuse_->description());
+  return {};
+}
+
+Result<void> Daemon::open_control() {
+  control_path_ = config::default_control_socket(geteuid(), config::process_environment(),
+                                                 settings_.name);
+  auto control = admin::ControlServer::start(
+      runtime_.io(), runtime_.runtime().core, control_path_,
+      [this](std::string command) { return answer(std::move(command)); });
+  if (!control) return control.error();
+  control_ = std::move(*control);
+  log::info("ready control {}", control_path_);
+  return {};
+}
+
+void Daemon::on_failed(Error error) {
+  failure_ = error;
+  waiter_->stop(error.message());
+}
+
+void Daemon::wait() { log::info("stopping: {}", waiter_->wait()); }
+
+std::string Daemon::summary() const {
+  std::string text = "serving " + settings_.storage.url->text();
+  if (fuse_) text += " on " + fuse_->mountpoint();
+  return text;
+}
+
+int Daemon::exit_status(bool all_written) {
+  if (failure_) return is(*failure_, engine::EngineErrc::kFenced) ? kExitFenced : kExitFailed;
+  return all_written ? kExitOk : kExitFailed;
+}
+
+int Daemon::stop() {
+  if (!store_) return kExitOk;
+  Runtime& runtime = runtime_.runtime();
+  control_.reset();
+  // With the store away for good, it is told to give up after a while.
+  Timers::Token deadline = 0;
+  run_blocking(runtime.core, [&]() -> Task<> {
+    if (vfs_) vfs_->set_listener(nullptr);
+    deadline = runtime.timers.schedule(settings_.filesystem.shutdown_timeout,
+                                       [this] { store_->give_up(); });
+    if (failure_) store_->give_up();
+    return []() -> Task<> { co_return; }();
+  });
+  if (fuse_) fuse_->stop();
+  bool all_written = true;
+  if (vfs_) run_blocking(runtime.core, [&] { return vfs_->stop(); });
+  if (engine_) {
+    auto stopped = run_blocking(runtime.core, [&] { return engine_->stop(); });
+    all_written = stopped.has_value();
+    if (!all_written && !failure_) {
+      const auto stats = engine_->stats();
+      log::error("the store did not take everything before the shutdown time-out: about {} bytes "
+                 "that no fsync has covered are lost",
+                 stats.bytes_in_flight + stats.open_bytes);
+    }
+  }
+  run_blocking(runtime.core, [&]() -> Task<> {
+    runtime.timers.cancel(deadline);
+    return store_->stop();
+  });
+  const int status = exit_status(all_written);
+  fuse_.reset();
+  runtime_.stop();
+  vfs_.reset();
+  engine_.reset();
+  index_.reset();
+  store_.reset();
+  return status;
+}
+
+}  // namespace cairn::daemon
