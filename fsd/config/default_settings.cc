@@ -6,7 +6,8 @@ std::string_view default_settings_toml() {
   return R"toml(# Configuration of cairn.
 #
 # A line "# key = value" that is commented out shows the default, or an example where there is none.
-# In texts, "${NAME}" is replaced by the environment's variable NAME (it must be set) and "$$" by "$".
+# In texts, "${NAME}" is replaced by the environment's variable NAME (it must be set), and "$$" by
+# "$".
 # A gigabyte (gb) is 10^9 bytes.
 
 [storage]
