@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -30,6 +31,18 @@ std::string choose_parent() {
   return std::filesystem::temp_directory_path();
 }
 
+// The run's directory has a parent in which the other user may not write: whoever made it stays
+// behind to remove it. Returns in the child only.
+void leave_a_remover() {
+  const pid_t pid = ::fork();
+  if (pid < 0) throw std::runtime_error("cannot fork");
+  if (pid == 0) return;
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  remove_tree(run_directory);
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
 void become(uid_t uid) {
   if (::setgroups(0, nullptr) != 0 || ::setgid(uid) != 0 || ::setuid(uid) != 0) {
     throw std::runtime_error("cannot become the user of CAIRN_POSIX_UID");
@@ -48,6 +61,7 @@ void Scratch::start() {
   if (uid == nullptr || ::geteuid() != 0) return;
   const auto number = static_cast<uid_t>(std::stoul(uid));
   if (::chown(path.c_str(), number, number) != 0) throw std::runtime_error("cannot chown " + path);
+  leave_a_remover();
   become(number);
 }
 
