@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fsd/base/result.h"
+#include "fsd/vfs/read_stream.h"
 #include "fsd/vfs/types.h"
 
 namespace cairn::vfs {
@@ -28,20 +29,26 @@ class HandleTable {
  public:
   HandleId add(const OpenFile& file) {
     const HandleId id(next_++);
-    files_.emplace(id, file);
+    entries_.emplace(id, Entry{file, {}});
     return id;
   }
   Result<OpenFile> get(HandleId id) const {
-    auto found = files_.find(id);
-    if (found == files_.end()) return errno_error(EBADF);
-    return found->second;
+    auto found = entries_.find(id);
+    if (found == entries_.end()) return errno_error(EBADF);
+    return found->second.file;
   }
-  void erase(HandleId id) { files_.erase(id); }
+  /// The read-ahead of a handle that exists.
+  ReadStream& reads(HandleId id) { return entries_.at(id).reads; }
+  void erase(HandleId id) { entries_.erase(id); }
   [[nodiscard]] std::vector<HandleId> of_client(std::uint64_t client) const;
-  [[nodiscard]] std::size_t size() const { return files_.size(); }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
-  std::unordered_map<HandleId, OpenFile> files_;
+  struct Entry {
+    OpenFile file;
+    ReadStream reads;
+  };
+  std::unordered_map<HandleId, Entry> entries_;
   std::uint64_t next_ = 1;
 };
 

@@ -140,6 +140,7 @@ Task<Result<std::size_t>> Vfs::read(HandleId handle, std::uint64_t offset, Mutab
     if (offset >= size || into.empty()) co_return std::size_t{0};
     p.touch_atime(*inode, file.flags);
   }
+  p.handles.reads(handle).on_read(p.data, file.ino, size, offset, into.size());
   p.inodes.open(file.ino);  // stays, if it is closed and unlinked while we wait for its bytes
   auto result = co_await p.data.read(file.ino, size, offset, into);
   p.inodes.close(file.ino);

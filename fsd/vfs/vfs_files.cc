@@ -54,6 +54,9 @@ Result<Vfs::Parts::Opened> Vfs::Parts::create(const Caller& caller, Ino parent,
     return Opened(add_handle(caller, made->ino, flags, false), attributes(*made));
   }
   if ((flags & O_EXCL) != 0) return errno_error(EEXIST);
+  // A kernel that asks has looked first and found nothing, so it has not checked any right on what
+  // another door has made since. At ESTALE it looks again, and opens what it finds as an old file.
+  if (caller.checked_by_kernel) return errno_error(ESTALE);
   TRY(const InodeRef inode, get_named(slot.ino));
   TRY(const HandleId handle, open_file(caller, slot.ino, flags));
   return Opened(handle, attributes(*inode));

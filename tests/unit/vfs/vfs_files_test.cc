@@ -50,6 +50,9 @@ TEST_F(VfsFiles, CreateOpensWhatExistsUnlessItMustBeNew) {
   EXPECT_EQ(opened->second.inode.mode, S_IFREG | 0644U);
   EXPECT_EQ(volume.referenced_bytes(), 0);
   EXPECT_THAT(run(fs->release(opened->first)), Succeeds());
+  Caller kernel = user(5, 5);
+  kernel.checked_by_kernel = true;  // it has checked no right on a file that it did not know of
+  EXPECT_THAT(run(fs->create(kernel, kRoot, "f", {.mode = 0644}, O_RDWR)), FailsWith(ESTALE));
   mkdir(kRoot, "d");
   EXPECT_THAT(run(fs->create({}, kRoot, "d", {.mode = 0644}, O_RDONLY)), FailsWith(EISDIR));
 }
