@@ -1,5 +1,7 @@
 // What `cairn status` and `cairn flush` ask a running daemon.
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "fsd/daemon/daemon.h"
@@ -52,6 +54,7 @@ std::string Daemon::status() {
   const auto& cache = engine_->cache();
   json report = {
       {"volume", settings_.storage.url->text()},
+      {"pid", getpid()},
       {"encrypted", volume_->volume.sealer.kind() == format::Sealer::Kind::kEncrypted},
       {"read_only", settings_.read_only},
       {"uptime_s", (runtime_.runtime().clock.monotonic() - started_).count() / 1'000'000'000},

@@ -1,0 +1,32 @@
+#!/bin/bash
+# Builds and runs all tests, the quick ones first: unit tests, simulation, the stores' contract and
+# the daemon against a real S3 server (Ceph RGW on loopback), real mounts, databases, kill -9.
+# Installs what it needs when run as root.
+#
+# usage: scripts/test.sh [--quick]     --quick: no S3 server, no mounts
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+quick=no
+[ "${1:-}" != --quick ] || quick=yes
+
+need_packages "$build_packages $test_packages"
+mkdir -p "$root/build"
+say "building"
+configure_and_build dev
+
+cd "$root/build/dev"
+say "unit tests, simulation, tidy"
+ctest --output-on-failure -j "$(nproc)" -LE 's3|e2e|bench'
+
+if [ "$quick" = no ]; then
+  say "a real S3 server"
+  server=$root/build/s3-server
+  trap '"$root/scripts/s3-server.sh" down "$server" || true' EXIT
+  settings=$("$root/scripts/s3-server.sh" up "$server")
+  eval "$settings"
+  export CAIRN_TEST_S3_REQUIRED=1
+  say "the stores' contract on it"
+  ctest --output-on-failure -L s3
+  say "mounts, databases, kill -9, fencing"
+  ctest --output-on-failure -L e2e
+fi
+say "all tests passed"

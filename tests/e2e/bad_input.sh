@@ -1,0 +1,93 @@
+#!/bin/bash
+# What users get wrong: one clear sentence each, exit status not 0, nothing harmed.
+. "$(dirname "$0")/lib.sh" "$@"
+s3_config "$work/good.toml" "bad-input-$$"
+mkdir "$work/mnt"
+
+# refused SENTENCE OPTIONS...: serve must end by itself with a sentence that matches.
+refused() {
+  local sentence=$1 lines
+  shift
+  launch bad "$@"
+  until_true 40 serves_or_ended bad || fail "does not end: $*"
+  wait_for bad
+  [ "$status" != 0 ] || fail "ended with 0: $*"
+  lines=$(grep -c '^cairn: ' "$work/bad.log" || true)
+  [ "$lines" = 1 ] || fail "$lines sentences instead of one: $(cat "$work/bad.log")"
+  grep -qiE "$sentence" "$work/bad.log" || fail "not '$sentence' but: $(cat "$work/bad.log")"
+  say "$(grep '^cairn: ' "$work/bad.log" | cut -c1-160)"
+}
+with() { sed "$1" "$work/good.toml" >"$work/c.toml"; }
+
+with 's|secret_access_key = .*|secret_access_key = "wrong"|'
+refused 'credential|signature' -c "$work/c.toml"
+with 's|access_key_id = "[^"]*"|access_key_id = "nobody"|'
+refused 'credential|key' -c "$work/c.toml"
+with "s|s3://$CAIRN_TEST_S3_BUCKET/|s3://no-such-bucket-$$/|"
+refused 'bucket' -c "$work/c.toml"
+with 's|region =|regoin =|'
+refused 'regoin.*region|region' -c "$work/c.toml"
+with 's|allow_http = true|allow_http = "yes"|'
+refused 'allow_http' -c "$work/c.toml"
+with 's|http://127.0.0.1:[0-9]*|http://127.0.0.1:1|'
+echo 'soft' >/dev/null
+printf '[storage]\nurl = "s3://${CAIRN_NOT_SET}/x"\n' >"$work/c.toml"
+refused 'CAIRN_NOT_SET' -c "$work/c.toml"
+refused 'storage' --cache-dir "$work/cache"
+refused 'no such file|cannot|not exist' -c "$work/none.toml"
+
+say "a prefix with other objects"
+mkdir -p "$work/bucket/photos"
+echo x >"$work/bucket/photos/cat.jpg"
+refused 'not a Cairn volume|holds' --storage "file://$work/bucket" --cache-dir "$work/cache"
+[ "$(cat "$work/bucket/photos/cat.jpg")" = x ] || fail "the foreign object was touched"
+
+say "passwords"
+export CAIRN_PASSWORD=right
+cat >"$work/enc.toml" <<TOML
+[storage]
+url = "file://$work/encrypted"
+encryption_password = "\${CAIRN_PASSWORD}"
+TOML
+start a -c "$work/enc.toml" --mount "$work/mnt" --cache-dir "$work/cache-enc"
+echo secret-content >"$work/mnt/file"
+stop a
+[ "$status" = 0 ] || fail "an encrypted volume ends with $status"
+if grep -rq secret-content "$work/encrypted"; then fail "plain text in the bucket"; fi
+CAIRN_PASSWORD=wrong refused 'password' -c "$work/enc.toml" --cache-dir "$work/cache-enc"
+refused 'encrypted' --storage "file://$work/encrypted" --cache-dir "$work/cache-enc"
+CAIRN_NEW_PASSWORD=new "$cairn" password -c "$work/enc.toml" >/dev/null || fail "changing the password"
+refused 'password' -c "$work/enc.toml" --cache-dir "$work/cache-enc"
+CAIRN_PASSWORD=new start a -c "$work/enc.toml" --mount "$work/mnt" --cache-dir "$work/cache-enc2"
+[ "$(cat "$work/mnt/file")" = secret-content ] || fail "the file is not there"
+stop a
+
+say "a damaged segment: EIO for the file concerned, the others are fine"
+start a --storage "file://$work/damaged" --mount "$work/mnt" --cache-dir "$work/cache-d"
+head -c 300000 /dev/urandom >"$work/mnt/one"
+flush a
+head -c 300000 /dev/urandom >"$work/mnt/two"
+cp "$work/mnt/two" "$work/two"
+stop a
+victim=$(ls -S "$work"/damaged/log/*/* | sed -n 1p)
+first_of_two=$(ls -t $(ls -S "$work"/damaged/log/*/* | head -2) | tail -1)
+victim=$first_of_two
+python3 - "$victim" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(-100000, 2)
+    byte = f.read(1)
+    f.seek(-100000, 2)
+    f.write(bytes([byte[0] ^ 1]))
+PY
+start a --storage "file://$work/damaged" --mount "$work/mnt" --cache-dir "$work/cache-d2"
+if cat "$work/mnt/one" >/dev/null 2>"$work/cat.log"; then fail "damage was not noticed"; fi
+grep -qi 'input/output' "$work/cat.log" || fail "not EIO: $(cat "$work/cat.log")"
+cmp "$work/mnt/two" "$work/two" || fail "the other file suffers"
+stop a
+
+say "destroy asks, then leaves nothing"
+if "$cairn" destroy --storage "file://$work/damaged" 2>"$work/destroy.log"; then fail "did not ask"; fi
+"$cairn" destroy --storage "file://$work/damaged" --yes
+[ -z "$(find "$work/damaged" -type f -not -path '*/.*' | head -1)" ] || fail "objects are left"
+say "passed"

@@ -1,0 +1,54 @@
+#!/bin/bash
+# The store is away under load: no EIO, no lost byte, memory bounded, and it goes on alone.
+. "$(dirname "$0")/lib.sh" "$@"
+s3_config "$work/c.toml" "outage-$$"
+port=${CAIRN_TEST_S3_ENDPOINT##*:}
+proxy_port=$((port + 15))
+# A relay in front of the store, which can be taken away.
+sed -i "s|$CAIRN_TEST_S3_ENDPOINT|http://127.0.0.1:$proxy_port|" "$work/c.toml"
+start_relay() {
+  python3 "$here/relay.py" "$proxy_port" "$port" >"$work/relay.log" 2>&1 &
+  relay=$!
+  until_true 10 grep -q listening "$work/relay.log" || fail "the relay does not start"
+}
+start_relay
+mkdir "$work/mnt"
+start a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$work/cache"
+head -c 1000000 /dev/urandom >"$work/mnt/before"
+flush a
+
+say "the store goes away; somebody copies 600 MB and somebody waits in fsync"
+kill -KILL $relay
+wait $relay 2>/dev/null || true
+(
+  for n in 1 2 3 4 5 6; do head -c 100000000 /dev/urandom >"$work/source-$n"; done
+  cp "$work"/source-* "$work/mnt/" && echo ok >"$work/copied"
+) &
+copier=$!
+(dd if=/dev/zero of="$work/mnt/synced" bs=4k count=1 conv=fsync 2>"$work/dd.log" && echo ok >"$work/fsynced") &
+syncer=$!
+until_true 60 bash -c "'$cairn' status --json --name e2e-$$-a | jq -e '.store.waiting > 0' >/dev/null" ||
+  fail "nothing waits for the store"
+cmp -n 1000000 "$work/mnt/before" "$work/mnt/before" || fail "cached data cannot be read"
+# Away for a while: long enough for the window to be full.
+until_true 60 bash -c "[ \$('$cairn' status --json --name e2e-$$-a | jq '.engine.bytes_in_flight') -gt 1000000 ]" ||
+  fail "no write window in use"
+sleep 15
+[ ! -e "$work/fsynced" ] || fail "fsync returned though the store is away"
+memory=$(report a .memory.anonymous_bytes)
+say "anonymous memory during the outage: $((memory / 1000000)) MB"
+[ "$memory" -lt 500000000 ] || fail "memory grows"
+
+say "it is back"
+start_relay
+wait $copier || fail "the copy failed"
+wait $syncer || fail "the fsync failed"
+[ -e "$work/fsynced" ] && [ -e "$work/copied" ] || fail "something did not end"
+flush a
+kill_hard a
+start a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$work/cache2"
+for n in 1 2 3 4 5 6; do cmp "$work/source-$n" "$work/mnt/source-$n" || fail "source-$n differs"; done
+stop a
+kill -KILL $relay
+[ "$status" = 0 ] || fail "cairn ended with $status"
+say "passed"

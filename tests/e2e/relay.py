@@ -1,0 +1,33 @@
+"""Relays TCP connections on loopback: relay.py LISTEN_PORT TARGET_PORT."""
+import asyncio
+import sys
+
+
+async def pump(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+async def serve(reader, writer):
+    try:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    except OSError:
+        writer.close()
+        return
+    await asyncio.gather(pump(reader, up_writer), pump(up_reader, writer))
+
+
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))
+    print("listening", flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+asyncio.run(main())
