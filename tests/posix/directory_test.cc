@@ -211,7 +211,10 @@ TEST_F(Directory, SeekdirWorksAfterItsEntryIsGone) {
   const std::vector<std::string> rest = listing.rest();
   EXPECT_WORKS(::unlink(("dir/" + rest[0]).c_str()));
   ::seekdir(listing.get(), place);
-  EXPECT_EQ(listing.rest(), std::vector<std::string>(rest.begin() + 1, rest.end()));
+  // POSIX leaves open whether the removed one still shows before a rewinddir.
+  std::vector<std::string> again = listing.rest();
+  if (!again.empty() && again[0] == rest[0]) again.erase(again.begin());
+  EXPECT_EQ(again, std::vector<std::string>(rest.begin() + 1, rest.end()));
 }
 
 TEST_F(Directory, RewinddirSeesWhatIsNew) {
