@@ -48,6 +48,9 @@ void become(uid_t uid) {
     throw std::runtime_error("cannot become the user of CAIRN_POSIX_UID");
   }
   ::prctl(PR_SET_DUMPABLE, 1);  // else /proc/self/fd would still be root's
+  if (::access(run_directory.c_str(), W_OK | X_OK) != 0) {
+    throw std::runtime_error("the user of CAIRN_POSIX_UID cannot reach " + run_directory);
+  }
 }
 
 }  // namespace
