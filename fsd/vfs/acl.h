@@ -11,7 +11,7 @@
 
 namespace cairn::vfs {
 
-/// A POSIX.1e access control list, as Linux's system.posix_acl_* attributes carry it. A value; pure.
+/// A POSIX.1e access control list, as Linux's system.posix_acl_* attributes carry it. A value.
 /// Invariant of a decoded one: it is valid (the entries that must exist do, in order).
 class Acl {
  public:

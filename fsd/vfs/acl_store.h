@@ -9,8 +9,8 @@
 
 namespace cairn::vfs {
 
-/// The ACLs of inodes, kept as the attributes that Linux shows. An access ACL that says no more than
-/// the mode is kept as the mode alone; a stored one and the mode agree always.
+/// The ACLs of inodes, kept as the attributes that Linux shows. An access ACL that says no more
+/// than the mode is kept as the mode alone; a stored one and the mode agree always.
 /// Lifetime: owned by Vfs.   Threads: core only.   Fails with: EIO (a stored ACL is damaged).
 class AclStore {
  public:

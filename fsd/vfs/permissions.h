@@ -5,8 +5,8 @@
 
 namespace cairn::vfs {
 
-/// Who may do what: Linux's rules for mode bits, ACLs, sticky directories and root. All of it passes
-/// for callers whom the kernel has checked.
+/// Who may do what: Linux's rules for mode bits, ACLs, sticky directories and root. All of it
+/// passes for callers whom the kernel has checked.
 /// Lifetime: owned by Vfs.   Threads: core only.
 /// Fails with: EACCES, EPERM, ENOENT (a removed directory), EIO (damaged ACL).
 class Permissions {

@@ -23,8 +23,8 @@ namespace cairn::vfs {
 /// What Vfs is made of, and the bodies of its operations.
 ///
 /// Each operation that changes something is a coroutine of Vfs that awaits admit(), and then calls
-/// one of the synchronous functions here, which reads, checks and changes. So an operation cannot be
-/// suspended between a check and its change, and is one transaction. All checks come before the
+/// one of the synchronous functions here, which reads, checks and changes. So an operation cannot
+/// be suspended between a check and its change, and is one transaction. All checks come before the
 /// first change; an error after that is one of the volume's.
 struct Vfs::Parts {
   Parts(Runtime& runtime_used, engine::Volume& volume_used, Options options_used);

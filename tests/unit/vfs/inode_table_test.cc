@@ -132,7 +132,7 @@ TEST(Counters, GoOnWhereTheLastLeaseEnded) {
 }
 
 TEST(Counters, RefuseDamageAndNewerFormats) {
-  for (const char* bytes : {"", "\x01", "\x02 newer", "\x01\x05\x01\x01 too much of it, far more"}) {
+  for (const char* bytes : {"", "\x01", "\x02 newer", "\x01\x05\x01\x01 far too much of it"}) {
     testing::MemoryVolume volume;
     volume.put(format::counter_key("vfs"), bytes);
     EXPECT_FALSE(Counters(volume).load().has_value()) << bytes;

@@ -120,13 +120,15 @@ TEST_F(VfsDirectory, TheListenerHearsOfEveryChangeAndWhoMadeIt) {
   who.client = 9;
   const Ino file = make_file(kRoot, "f", "abc", 0644, who);
   EXPECT_THAT(ear.heard,
-              ::testing::IsSupersetOf(std::vector<std::string>{"entry 1 f by 9", "attributes 1 by 9",
-                                       fmt::format("data {} 0+3 by 9", file.value())}));
+              ::testing::IsSupersetOf(std::vector<std::string>{
+                  "entry 1 f by 9", "attributes 1 by 9",
+                  fmt::format("data {} 0+3 by 9", file.value())}));
   ear.heard.clear();
   ASSERT_THAT(run(fs->rename(who, kRoot, "f", kRoot, "g", 0)), Succeeds());
   EXPECT_THAT(ear.heard,
-              ::testing::IsSupersetOf(std::vector<std::string>{"entry 1 f by 9", "entry 1 g by 9",
-                                       fmt::format("attributes {} by 9", file.value())}));
+              ::testing::IsSupersetOf(std::vector<std::string>{
+                  "entry 1 f by 9", "entry 1 g by 9",
+                  fmt::format("attributes {} by 9", file.value())}));
   fs->set_listener(nullptr);
 }
 

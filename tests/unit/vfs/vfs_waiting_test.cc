@@ -35,7 +35,9 @@ class WaitingVolume final : public engine::Volume {
   void put(std::string_view key, std::string_view value) override { inner_.put(key, value); }
   void erase(std::string_view key) override { inner_.erase(key); }
   engine::DataRef append(ByteView bytes) override { return inner_.append(bytes); }
-  bool overwrite(engine::DataRef at, ByteView bytes) override { return inner_.overwrite(at, bytes); }
+  bool overwrite(engine::DataRef at, ByteView bytes) override {
+    return inner_.overwrite(at, bytes);
+  }
   void add_reference(engine::DataRef at, std::uint64_t length) override {
     inner_.add_reference(at, length);
   }
