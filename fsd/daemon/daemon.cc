@@ -43,6 +43,9 @@ struct Daemon::Waiter {
 
 namespace {
 
+/// More than there are cores: a directory as a store keeps one busy for each put's fsync.
+constexpr int kPoolThreads = 8;
+
 Error not_yet(const char* setting) {
   return Error(std::make_error_code(std::errc::not_supported),
                "this version of Cairn does not have that yet: remove the setting", setting);
@@ -85,7 +88,7 @@ fuse::IoUring to_io_uring(config::IoUring setting) {
 Daemon::Daemon(config::Settings settings, StoreFactory make_store)
     : settings_(std::move(settings)),
       make_store_(std::move(make_store)),
-      runtime_({.io_threads = 1, .pool_threads = 2}),
+      runtime_({.io_threads = 1, .pool_threads = kPoolThreads}),
       waiter_(std::make_unique<Waiter>(runtime_.io())) {}
 
 Daemon::~Daemon() { stop(); }

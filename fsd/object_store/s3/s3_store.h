@@ -45,9 +45,11 @@ class S3Store final : public ObjectStore {
 
   /// Whether the bucket keeps old versions, which nobody would ever delete.
   Task<Result<Versioning>> bucket_versioning();
-  /// How the store wants If-Match; see EtagQuoting.
+  /// How the store wants If-Match; see EtagQuoting. Untold, it is learned from the first swap that
+  /// is refused though nothing has changed.
   void set_bare_etags(bool bare) {
     options_.etag_quoting = bare ? EtagQuoting::kBare : EtagQuoting::kQuoted;
+    quoting_known_ = true;
   }
   /// Ends what is under way with kCancelled, and refuses what comes after it.
   Task<> stop();
@@ -80,11 +82,13 @@ class S3Store final : public ObjectStore {
   Result<void> append_page(const ListReply& reply, const std::string& start_after,
                            ListPage& page) const;
   void add_put_headers(Call& call, const PutCondition& condition) const;
+  Task<Result<bool>> refuses_quotes(std::string key, std::string etag);
   [[nodiscard]] std::string full_key(const std::string& key) const;
   [[nodiscard]] std::string name_of(const Call& call) const;
 
   Runtime& runtime_;
   S3Options options_;
+  bool quoting_known_ = false;
   const Endpoint endpoint_;   // with the bucket in its host name or in its path
   const bool direct_;
   CurlEngine engine_;
