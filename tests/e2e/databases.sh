@@ -31,6 +31,7 @@ chown postgres "$work/socket"
 as_postgres "$pg/initdb" -D "$mount/pg/data" --no-locale -E UTF8 -A trust >"$work/initdb.log" ||
   fail "initdb"
 start_postgres
+postmaster=$(head -1 "$mount/pg/data/postmaster.pid")
 as_postgres "$pg/pgbench" -h "$work/socket" -p 5999 -i -s 2 -q postgres >"$work/pgbench-init.log" 2>&1 ||
   fail "pgbench -i"
 psql_ -c "CREATE TABLE acknowledged(n int)"
@@ -48,10 +49,13 @@ until_true 60 grep -q '^progress: 4' "$work/pgbench.log" || fail "pgbench makes 
 kill_hard first
 wait $bench || true
 wait $writer || true
-# The server's processes have lost their files; they end, but not all by themselves.
-head -1 "$mount/pg/data/postmaster.pid" 2>/dev/null || true
-pkill -KILL -f "^$pg/postgres -D $mount/pg/data" || true
-until_true 20 bash -c "! pgrep -f '^postgres: ' -u postgres >/dev/null" || pkill -KILL -u postgres postgres || true
+# The server has lost its files; it and its children end, but not all by themselves.
+children=$(pgrep -P "$postmaster" || true)
+kill -KILL $postmaster $children 2>/dev/null || true
+for process in $postmaster $children; do
+  until_true 20 is_gone "$process" || fail "a PostgreSQL process stays"
+done
+rm -f "$work"/socket/.s.*
 
 say "start again with an empty cache"
 start second -c "$work/c.toml" --mount "$mount" --cache-dir "$work/cache2"
