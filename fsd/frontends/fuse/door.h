@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <future>
 
 #include "fsd/frontends/fuse/lock_waits.h"
 #include "fsd/frontends/fuse/lookup_counts.h"
@@ -24,7 +25,14 @@ struct Door {
   RequestCounter counts{};
   std::atomic<std::uint64_t> in_flight{0};
   std::atomic<bool> closing{false};        // requests are turned away
-  std::atomic<bool> seen_io_uring{false};  // some request came over a ring
+  /// The mount answers; whether it does so over io_uring. Set once, by the thread that answers the
+  /// kernel's first message.
+  std::promise<bool> serving{};
+  std::atomic<bool> began{false};
+
+  void begin(bool over_io_uring) {
+    if (!began.exchange(true)) serving.set_value(over_io_uring);
+  }
 
   void remember(Ino ino) {
     vfs.remember(ino);

@@ -1,12 +1,16 @@
 #include "fsd/frontends/fuse/fuse_server.h"
 
+#include <linux/fuse.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
+#include <cstddef>
+#include <cstring>
 #include <future>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -30,6 +34,7 @@ namespace {
 constexpr unsigned kReadAheadKib = 2048;
 constexpr std::size_t kLockWaitsWithoutRings = 4096;
 constexpr int kRingEntriesKeptFree = 32;  // of each ring, for those who do not wait for a lock
+constexpr auto kStartPatience = std::chrono::seconds(20);
 constexpr auto kStopPatience = std::chrono::seconds(10);
 
 Error failure(int number, std::string sentence) {
@@ -70,7 +75,25 @@ ssize_t read_message(int fd, void* buffer, std::size_t size, void* userdata) {
   }
 }
 
-ssize_t write_message(int fd, iovec* parts, int count, void*) {
+/// Did libfuse start the rings? Its answer to INIT, the first that it writes, says so.
+bool agrees_to_io_uring(std::span<const iovec> parts) {
+  constexpr std::uint64_t kOverIoUring = 1ULL << 41U;  // FUSE_OVER_IO_URING, newer than our headers
+  fuse_init_out body{};
+  if (parts.size() < 2 || parts[1].iov_len < offsetof(fuse_init_out, flags2) + sizeof body.flags2) {
+    return false;
+  }
+  std::memcpy(&body, parts[1].iov_base, std::min(parts[1].iov_len, sizeof body));
+  return ((static_cast<std::uint64_t>(body.flags2) << 32U) & kOverIoUring) != 0;
+}
+
+ssize_t write_message(int fd, iovec* parts, int count, void* userdata) {
+  Door& door = *static_cast<Door*>(userdata);
+  if (!door.began.load(std::memory_order_relaxed)) {
+    const bool over_io_uring = agrees_to_io_uring({parts, static_cast<std::size_t>(count)});
+    const ssize_t written = ::writev(fd, parts, count);
+    door.begin(over_io_uring);
+    return written;
+  }
   return ::writev(fd, parts, count);
 }
 #endif
@@ -129,6 +152,7 @@ struct FuseServer::Parts {
   std::vector<std::unique_ptr<ReaderThread>> readers;
   std::atomic<int> running{0};
   std::atomic<bool> stopping{false};
+  bool over_io_uring = false;
   bool stopped = false;
 
   Result<void> mount();
@@ -157,6 +181,7 @@ Result<void> FuseServer::Parts::mount() {
 }
 
 void FuseServer::Parts::reader_ended() {
+  door.begin(false);  // if nothing ever came
   if (running.fetch_sub(1) == 1 && !stopping.load()) {
     log::warn("fuse: {} was unmounted", target);
     if (options.on_unmounted) options.on_unmounted();
@@ -198,10 +223,14 @@ Result<void> FuseServer::Parts::serve() {
 #endif
   if (!door.io_uring) add_readers(std::max(options.readers, 1));
   invalidator.start(session.get());
-  // Asks ourselves something: shows that the mount answers, and over what.
-  struct stat st {};
-  if (stat(target.c_str(), &st) != 0) return failure(errno, "the mount does not answer");
-  if (door.io_uring && !door.seen_io_uring.load()) {
+  // Not by asking our own mount: a daemon that is killed while it waits for its own answer never
+  // dies, since the kernel waits for the answer and the mount's end stays open until it is dead.
+  auto serving = door.serving.get_future();
+  if (serving.wait_for(kStartPatience) != std::future_status::ready) {
+    return failure(ETIMEDOUT, "the kernel does not begin to use the mount on " + target);
+  }
+  over_io_uring = serving.get();
+  if (door.io_uring && !over_io_uring) {
     if (options.io_uring == IoUring::kOn) {
       return failure(ENOTSUP, "the kernel does not serve FUSE over io_uring");
     }
@@ -270,9 +299,7 @@ void FuseServer::stop() {
     door.core.dispatch([&door, unique] { door.vfs.cancel_lock_wait(unique); });
   }
   // While the threads still serve: the kernel closes files and gives inodes back.
-  if (parts.running.load() > 0) {
-    if (auto result = unmount(parts.target); !result) log::warn("{}", result.error().message());
-  }
+  const bool unmounted = parts.running.load() == 0 || unmount_unused(parts.target);
   parts.invalidator.stop();
   const bool quiet = parts.wait_for_requests();
   door.closing.store(true);
@@ -283,13 +310,17 @@ void FuseServer::stop() {
     (void)parts_.release();
     return;
   }
+  if (!unmounted) {
+    log::info("fuse: {} is still in use; it is taken away from those who use it", parts.target);
+    if (auto result = unmount(parts.target); !result) log::warn("{}", result.error().message());
+  }
   fuse_session_exit(parts.session.get());
   for (auto& reader : parts.readers) reader->join();
   parts.give_back();
   parts.session.reset();
 }
 
-bool FuseServer::uses_io_uring() const { return parts_ && parts_->door.seen_io_uring.load(); }
+bool FuseServer::uses_io_uring() const { return parts_ && parts_->over_io_uring; }
 
 std::string FuseServer::description() const {
   if (!parts_) return "stopped";

@@ -24,7 +24,7 @@ void refuse(fuse_conn_info& connection, unsigned capability) { connection.want &
 #endif
 
 void on_init(void* userdata, fuse_conn_info* info) {
-  const Door& door = *static_cast<const Door*>(userdata);
+  Door& door = *static_cast<Door*>(userdata);
   fuse_conn_info& connection = *info;
   for (const auto capability :
        {FUSE_CAP_ASYNC_READ, FUSE_CAP_POSIX_LOCKS, FUSE_CAP_FLOCK_LOCKS, FUSE_CAP_ATOMIC_O_TRUNC,
@@ -49,13 +49,12 @@ void on_init(void* userdata, fuse_conn_info* info) {
   refuse(connection, FUSE_CAP_SPLICE_MOVE);
 #if CAIRN_FUSE_IO_URING
   if (!door.io_uring) refuse(connection, FUSE_CAP_OVER_IO_URING);
-#else
-  (void)door;
 #endif
   connection.max_write = vfs::kIoBytesMax;
   connection.max_background = kMaxBackground;
   connection.congestion_threshold = kMaxBackground * 3 / 4;
   connection.time_gran = 1;
+  if (!door.io_uring) door.begin(false);  // else the answer to this tells
 }
 
 }  // namespace

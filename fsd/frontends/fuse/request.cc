@@ -64,9 +64,6 @@ Request::Request(Door& door, fuse_req_t request, RequestKind kind)
   door.in_flight.fetch_add(1);  // before `closing` is looked at
 #if CAIRN_FUSE_IO_URING
   if (fuse_req_is_uring(request)) keep_this_thread();
-  if (!door.seen_io_uring.load(std::memory_order_relaxed) && fuse_req_is_uring(request)) {
-    door.seen_io_uring.store(true);
-  }
 #endif
 }
 

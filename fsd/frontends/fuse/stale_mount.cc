@@ -3,14 +3,17 @@
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 #include "fsd/base/log.h"
@@ -72,10 +75,22 @@ Result<std::string> real_path(const std::string& mountpoint) {
   return (parent / absolute.filename()).string();
 }
 
+/// Does nobody answer any more? The kernel answers stat from what it remembers; statfs it has to
+/// ask for. A daemon that was killed just now may still be on its way out.
+bool is_dead(const std::string& target) {
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    struct statfs st {};
+    if (statfs(target.c_str(), &st) == 0) return false;
+    if (errno != ECANCELED && errno != ECONNABORTED && errno != EINTR) return errno == ENOTCONN;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 Result<void> clear_dead_mounts(const std::string& target) {
   for (int i = 0; i < kDeadMountsMax; ++i) {
-    struct stat st {};
-    if (stat(target.c_str(), &st) == 0 || errno != ENOTCONN) return {};
+    if (!is_dead(target)) return {};
     const auto mount = find_mount(target);
     if (!mount || mount->type != kOurType) {
       return failure(ENOTCONN, target + " is a dead mount" +
@@ -172,17 +187,19 @@ Result<std::string> prepare_mountpoint(const std::string& mountpoint,
   return target;
 }
 
-Result<void> unmount(const std::string& mountpoint) {
+Result<void> unmount_unused(const std::string& mountpoint) {
   if (umount2(mountpoint.c_str(), UMOUNT_NOFOLLOW) == 0) return {};
-  int number = errno;
+  const int number = errno;
   if (number == EINVAL || number == ENOENT) return {};  // not mounted any more
-  if (number == EPERM) {
-    number = run_fusermount(mountpoint);
-    if (number == 0) return {};
-  } else if (umount2(mountpoint.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
-    return {};
-  }
+  if (number == EPERM && run_fusermount(mountpoint) == 0) return {};
   return failure(number, "cannot unmount " + mountpoint + ": " + std::strerror(number));
+}
+
+Result<void> unmount(const std::string& mountpoint) {
+  auto unused = unmount_unused(mountpoint);
+  if (unused) return unused;
+  if (umount2(mountpoint.c_str(), MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) == 0) return {};
+  return unused;
 }
 
 }  // namespace cairn::fuse

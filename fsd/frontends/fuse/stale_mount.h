@@ -32,7 +32,11 @@ struct MountpointRules {
 [[nodiscard]] Result<std::string> prepare_mountpoint(const std::string& mountpoint,
                                                      const MountpointRules& rules);
 
-/// Takes the mount away: at once if nobody uses it, else lazily.
+/// Takes the mount away if nobody uses it; EBUSY else (for root; others' go away lazily).
+[[nodiscard]] Result<void> unmount_unused(const std::string& mountpoint);
+
+/// Takes the mount away whoever uses it. The connection is aborted (for root): what is still asked
+/// through open files fails, instead of waiting for a daemon whose rings keep its end open.
 [[nodiscard]] Result<void> unmount(const std::string& mountpoint);
 
 }  // namespace cairn::fuse
