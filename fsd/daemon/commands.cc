@@ -66,7 +66,7 @@ int serve(const Arguments& arguments, const StoreFactory& make_store) {
   if (auto started = daemon.start(); !started) {
     notifier.failed(started.error().message());
     const bool fenced = is(started.error(), engine::EngineErrc::kFenced);
-    say(started.error());
+    if (!arguments.background) say(started.error());  // else the waiting parent says it
     return fenced ? kExitFenced : kExitFailed;
   }
   log::info("ready: {}", daemon.summary());

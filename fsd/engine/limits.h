@@ -26,7 +26,7 @@ inline constexpr Duration kInFlightTarget = milliseconds(600);
 inline constexpr std::size_t kSealBytesMin = 256U << 10;
 inline constexpr std::size_t kInFlightBytesMin = 1U << 20;
 /// The overlay's limit; past it writers wait for the index.
-inline constexpr std::size_t kOverlayBytesMax = 96U << 20;
+inline constexpr std::size_t kOverlayBytesMax = 48U << 20;
 /// Durable batches are applied to the index when this much waits, or after this time.
 inline constexpr std::size_t kApplyBytes = 2U << 20;
 inline constexpr Duration kApplyDelay = milliseconds(500);
