@@ -127,7 +127,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(asio::io_context& io
   auto listener = std::make_shared<Listener>(io, core, path, std::move(handler));
   boost::system::error_code failed;
   listener->acceptor.open(Protocol(), failed);
-  const mode_t old_mask = ::umask(0077);
+  const mode_t old_mask = ::umask(0177);
   if (!failed) listener->acceptor.bind(Protocol::endpoint(path), failed);
   ::umask(old_mask);
   if (!failed) listener->acceptor.listen(16, failed);
