@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs small_ops on empty_fs and on memory_mount, over io_uring and with readers, one after the other.
+# Runs small_ops on empty_fs and on memory_mount, over io_uring and with readers, one after the
+# other.
 #   compare.sh BIN_DIR [FILES [ROUNDS]]
 set -euo pipefail
 bin=$1
@@ -16,7 +17,7 @@ trap cleanup EXIT
 if [ -w /sys/module/fuse/parameters/enable_uring ]; then
   echo Y >/sys/module/fuse/parameters/enable_uring
 fi
-for mode in io_uring "readers 8" "readers 16" "readers 1"; do
+for mode in io_uring "readers 4" "readers 8" "readers 16"; do
   for program in empty_fs memory_mount; do
     # shellcheck disable=SC2086
     "$bin/$program" "$dir" $mode >/dev/null 2>&1 &

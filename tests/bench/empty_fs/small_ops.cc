@@ -3,8 +3,8 @@
 //
 //   small_ops DIR [FILES [ROUNDS]]
 //
-// "stat" asks for attributes that the kernel may not answer from its cache (AT_STATX_FORCE_SYNC), so
-// that it is one request; "stat warm" is what programs see.
+// "stat" asks for attributes that the kernel may not answer from its cache (AT_STATX_FORCE_SYNC),
+// so that it is one request; "stat warm" is what programs see.
 
 #include <fcntl.h>
 #include <sys/stat.h>
