@@ -53,6 +53,9 @@ class MountHelperTest(unittest.TestCase):
     def serve(self, *rest: str) -> str:
         return " ".join(["cairn serve --background --mount", str(self.mountpoint), *rest])
 
+    def name(self) -> tuple[str, str]:
+        return "--name", str(self.mountpoint).strip("/").replace("/", "-")
+
     def refused(self, *arguments: str) -> str:
         self.assertEqual(self.call(*arguments).returncode, 1, self.answer.stderr)
         self.assertEqual(self.calls, [])
@@ -64,17 +67,22 @@ class MountHelperTest(unittest.TestCase):
             URL, str(self.mountpoint), "-o", "rw,_netdev,config=/etc/cairn/x.toml"
         )
         self.assertEqual(answer.returncode, 0, answer.stderr)
-        self.assertEqual(self.calls, [self.serve("--storage", URL, "-c /etc/cairn/x.toml")])
+        self.assertEqual(
+            self.calls, [self.serve("--storage", URL, "-c /etc/cairn/x.toml", *self.name())]
+        )
 
     def test_the_configuration_names_the_storage(self):
         for source in ("cairn", "none"):
             self.call(source, str(self.mountpoint), "-o", "config=/etc/cairn/x.toml")
-            self.assertEqual(self.calls, [self.serve("-c /etc/cairn/x.toml")])
+            self.assertEqual(self.calls, [self.serve("-c /etc/cairn/x.toml", *self.name())])
 
-    def test_without_a_configuration_the_name_comes_from_the_directory(self):
+    def test_a_given_name_goes_with_a_configuration(self):
+        self.call("cairn", str(self.mountpoint), "-o", "config=/etc/cairn/x.toml,name=n")
+        self.assertEqual(self.calls, [self.serve("-c /etc/cairn/x.toml --name n")])
+
+    def test_the_name_comes_from_the_directory(self):
         self.call(URL, str(self.mountpoint))
-        name = str(self.mountpoint).strip("/").replace("/", "-")
-        self.assertEqual(self.calls, [self.serve("--storage", URL, "--name", name)])
+        self.assertEqual(self.calls, [self.serve("--storage", URL, *self.name())])
 
     def test_every_option_of_ours(self):
         options = "name=n,cache_dir=/c,snapshot=s,ninep=127.0.0.1:1,ninep=127.0.0.1:2"
