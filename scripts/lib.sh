@@ -25,7 +25,8 @@ need_packages() {
       missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  [ "$(id -u)" = 0 ] || die "these packages are missing, and only root can install them: ${missing[*]}"
+  [ "$(id -u)" = 0 ] ||
+    die "these packages are missing, and only root can install them: ${missing[*]}"
   say "installing ${#missing[@]} packages: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q || echo "apt-get update did not go through entirely; trying all the same"

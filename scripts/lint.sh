@@ -22,7 +22,8 @@ case "${1:-}" in
   --tidy)
     shift
     [ $# -gt 0 ] || { echo "lint: which files?" >&2; exit 2; }
-    [ -f "$build/compile_commands.json" ] || { echo "lint: no $build: configure first" >&2; exit 2; }
+    [ -f "$build/compile_commands.json" ] ||
+      { echo "lint: no $build: configure first" >&2; exit 2; }
     # The commands are g++'s: clang does not know some of its warnings.
     exec "$tidy" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option \
       --extra-arg=-Wno-ignored-gch "$@"

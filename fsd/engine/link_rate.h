@@ -29,8 +29,8 @@ class LinkRate {
     if (sample_bytes_ < kSampleBytes && sample_time_ < seconds(1)) return;
     // Small commits alone measure the store's latency, not the link.
     if (sample_bytes_ >= kSealBytesMin && sample_time_.count() > 0) {
-      const double rate = static_cast<double>(sample_bytes_) * 1e9 /
-                          static_cast<double>(sample_time_.count());
+      const double rate =
+          static_cast<double>(sample_bytes_) * 1e9 / static_cast<double>(sample_time_.count());
       bytes_per_second_ = rate > bytes_per_second_ ? rate : 0.7 * bytes_per_second_ + 0.3 * rate;
     }
     sample_bytes_ = 0;
@@ -42,7 +42,8 @@ class LinkRate {
   }
   /// Data bytes at which a segment is sealed though nobody waits for it.
   [[nodiscard]] std::size_t seal_bytes() const {
-    return std::clamp(at_rate(kSealTarget), kSealBytesMin, std::min(kArenaBytesMax, window_bytes_ / 4));
+    return std::clamp(at_rate(kSealTarget), kSealBytesMin,
+                      std::min(kArenaBytesMax, window_bytes_ / 4));
   }
   [[nodiscard]] double bytes_per_second() const { return bytes_per_second_; }
 

@@ -11,8 +11,8 @@ void seal_flight(Flight& flight, const format::Compression& compression,
                  const format::Sealer& sealer) {
   std::vector<ByteView> frames;
   for (std::size_t i = 0; i < flight.arena->frames(); ++i) frames.push_back(flight.arena->frame(i));
-  auto sealed = format::seal_segment(flight.header, flight.changes.entries(), frames, compression,
-                                     sealer);
+  auto sealed =
+      format::seal_segment(flight.header, flight.changes.entries(), frames, compression, sealer);
   flight.object = SharedBytes::from(std::move(sealed.object));
   flight.frames = std::move(sealed.frames);
 }
@@ -74,7 +74,8 @@ Task<> LogWriter::send(std::shared_ptr<Flight> flight) {
                               "another daemon has taken this volume over; this one has stopped"));
       fail();
     } else if (!failed_) {
-      events_.on_failed(Error(EngineErrc::kStopped, "the volume was closed before all was written"));
+      events_.on_failed(
+          Error(EngineErrc::kStopped, "the volume was closed before all was written"));
       fail();
     }
   }

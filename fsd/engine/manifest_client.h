@@ -19,7 +19,8 @@ struct StoredManifest {
 
 /// Reads and replaces the volume's manifest, the one object that is ever changed.
 /// Threads: core only.
-/// Fails with: StoreErrc (also kCancelled), kLost when the manifest is gone, kDamaged, kNewerFormat.
+/// Fails with: StoreErrc (also kCancelled), kLost when the manifest is gone, kDamaged,
+/// kNewerFormat.
 class ManifestClient {
  public:
   ManifestClient(object_store::ObjectStore& store, format::Sealer sealer,

@@ -27,10 +27,10 @@ struct LogAccess {
 struct OpenedLog {
   StoredManifest manifest;
   format::WriterNonce nonce;
-  Seq epoch_start;          // its slot; none for a reader
-  format::Position tip;     // where the log goes on, and the index stands
+  Seq epoch_start;       // its slot; none for a reader
+  format::Position tip;  // where the log goes on, and the index stands
   std::uint64_t replayed = 0;
-  bool rebuilt = false;     // the index was loaded from the checkpoint
+  bool rebuilt = false;  // the index was loaded from the checkpoint
 };
 
 /// The text that says whose an index is.
@@ -42,7 +42,8 @@ struct OpenedLog {
 
 /// Takes the volume over, as in DESIGN section 5: the manifest goes to a new epoch, the index is
 /// brought up to the end of the log, an epoch-start fences whoever wrote before.
-/// Fails with: kFenced when another one takes over meanwhile, kLost, kDamaged, kNewerFormat; StoreErrc.
+/// Fails with: kFenced when another one takes over meanwhile, kLost, kDamaged, kNewerFormat;
+/// StoreErrc.
 Task<Result<OpenedLog>> take_over(LogAccess access);
 /// For reading only: brings the index up to the end of the log, and changes nothing in the bucket.
 Task<Result<OpenedLog>> follow_log(LogAccess access);

@@ -1,6 +1,7 @@
 #pragma once
 
-// What coroutines of the core wait on. Threads: core only, but for the callbacks that say otherwise.
+// What coroutines of the core wait on. Threads: core only, but for the callbacks that say
+// otherwise.
 
 #include <coroutine>
 #include <memory>

@@ -56,7 +56,8 @@ stop a
 if grep -rq secret-content "$work/encrypted"; then fail "plain text in the bucket"; fi
 CAIRN_PASSWORD=wrong refused 'password' -c "$work/enc.toml" --cache-dir "$work/cache-enc"
 refused 'encrypted' --storage "file://$work/encrypted" --cache-dir "$work/cache-enc"
-CAIRN_NEW_PASSWORD=new "$cairn" password -c "$work/enc.toml" >/dev/null || fail "changing the password"
+CAIRN_NEW_PASSWORD=new "$cairn" password -c "$work/enc.toml" >/dev/null ||
+  fail "changing the password"
 refused 'password' -c "$work/enc.toml" --cache-dir "$work/cache-enc"
 CAIRN_PASSWORD=new start a -c "$work/enc.toml" --mount "$work/mnt" --cache-dir "$work/cache-enc2"
 [ "$(cat "$work/mnt/file")" = secret-content ] || fail "the file is not there"
@@ -87,7 +88,9 @@ cmp "$work/mnt/two" "$work/two" || fail "the other file suffers"
 stop a
 
 say "destroy asks, then leaves nothing"
-if "$cairn" destroy --storage "file://$work/damaged" 2>"$work/destroy.log"; then fail "did not ask"; fi
+if "$cairn" destroy --storage "file://$work/damaged" 2>"$work/destroy.log"; then
+  fail "did not ask"
+fi
 "$cairn" destroy --storage "file://$work/damaged" --yes
 [ -z "$(find "$work/damaged" -type f -not -name "~lock~")" ] || fail "objects are left"
 say "passed"

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Two daemons on one volume. The first, stopped with SIGSTOP, taken over, and continued, acknowledges
-# nothing more, says why and exits with 3; nothing acknowledged by either is lost; the same after the
-# successor has written and checkpointed for long, and the same when the first one never slept but
-# writes as fast as it can.
+# Two daemons on one volume. The first, stopped with SIGSTOP, taken over, and continued,
+# acknowledges nothing more, says why and exits with 3; nothing acknowledged by either is lost; the
+# same after the successor has written and checkpointed for long, and the same when the first one
+# never slept but writes as fast as it can.
 . "$(dirname "$0")/lib.sh" "$@"
 s3_config "$work/c.toml" "fencing-$$"
 mkdir "$work/a" "$work/b" "$work/c"

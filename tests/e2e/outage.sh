@@ -25,13 +25,15 @@ wait $relay 2>/dev/null || true
   cp "$work"/source-* "$work/mnt/" && echo ok >"$work/copied"
 ) &
 copier=$!
-(dd if=/dev/zero of="$work/mnt/synced" bs=4k count=1 conv=fsync 2>"$work/dd.log" && echo ok >"$work/fsynced") &
+(dd if=/dev/zero of="$work/mnt/synced" bs=4k count=1 conv=fsync 2>"$work/dd.log" &&
+  echo ok >"$work/fsynced") &
 syncer=$!
-until_true 60 bash -c "'$cairn' status --json --name e2e-$$-a | jq -e '.store.waiting > 0' >/dev/null" ||
+is_more() { local now && now=$(report a "$1") && [ "$now" -gt "$2" ]; }
+until_true 60 is_more .store.waiting 0 ||
   fail "nothing waits for the store"
 cmp -n 1000000 "$work/mnt/before" "$work/mnt/before" || fail "cached data cannot be read"
 # Away for a while: long enough for the window to be full.
-until_true 60 bash -c "[ \$('$cairn' status --json --name e2e-$$-a | jq '.engine.bytes_in_flight') -gt 1000000 ]" ||
+until_true 60 is_more .engine.bytes_in_flight 1000000 ||
   fail "no write window in use"
 sleep 15
 [ ! -e "$work/fsynced" ] || fail "fsync returned though the store is away"
@@ -47,7 +49,9 @@ wait $syncer || fail "the fsync failed"
 flush a
 kill_hard a
 start a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$work/cache2"
-for n in 1 2 3 4 5 6; do cmp "$work/source-$n" "$work/mnt/source-$n" || fail "source-$n differs"; done
+for n in 1 2 3 4 5 6; do
+  cmp "$work/source-$n" "$work/mnt/source-$n" || fail "source-$n differs"
+done
 stop a
 kill -KILL $relay
 [ "$status" = 0 ] || fail "cairn ended with $status"

@@ -21,11 +21,13 @@ diff -r "$work/local" "$work/mnt/tree" || fail "the tree differs after the crash
 
 say "compile there"
 make -C "$work/mnt/tree" -j"$(nproc)" -s NO_OPENSSL=1 NO_CURL=1 NO_EXPAT=1 NO_GETTEXT=1 NO_TCLTK=1 \
-  NO_PERL=1 NO_PYTHON=1 CFLAGS=-O0 git >"$work/make.log" 2>&1 || fail "make: $(tail -3 "$work/make.log")"
+  NO_PERL=1 NO_PYTHON=1 CFLAGS=-O0 git >"$work/make.log" 2>&1 ||
+  fail "make: $(tail -3 "$work/make.log")"
 "$work/mnt/tree/git" --version
 
 say "git on the mount"
-export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
+export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t
+export GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
 git -C "$work/local" init -q
 git -C "$work/local" add -A
 git -C "$work/local" commit -q -m all

@@ -327,83 +327,134 @@ void compare(const LockTable& table, const Model& model) {
   }
 }
 
-void random_history(std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  auto below = [&](std::uint64_t bound) { return random() % bound; };
-  LockTable table;
-  Model model;
-  std::vector<Waiting> waiting;
-  const bool threads = seed % 4 == 0;  // an owner may wait in several threads
-  // Grants may depend on each other (one turns its write lock into a read lock, which lets another
-  // read): there must be an order in which all were free.
-  auto collect = [&] {
-    auto granted = [&](Waiting& w) {
-      if (!w.task.done() || !model.free(w.lock)) return false;
-      if (!w.answered) {
-        EXPECT_EQ(code(w.task), 0);
+/// A seed's history of locks, waits and closes, on the table and on the model at once.
+class History {
+ public:
+  explicit History(std::uint64_t seed) : random_(seed), threads_(seed % 4 == 0) {}
+
+  void step() {
+    const Choice choice = choose();
+    if (below(20) == 0) {
+      drop_owner(choice);
+    } else if (below(20) == 0) {
+      drop_handle(choice);
+    } else if (choice.busy && (!threads_ || choice.unordered)) {
+      return;  // a thread that waits does nothing else
+    } else if (below(2) == 0) {
+      ASSERT_NO_FATAL_FAILURE(try_lock(choice));
+    } else {
+      ASSERT_NO_FATAL_FAILURE(lock_or_wait(choice));
+    }
+    collect();
+    ASSERT_NO_FATAL_FAILURE(compare(table_, model_));
+    // Somebody can always go on: not all of the owners wait, or the oldest waiter would have gone.
+    if (!threads_) {
+      ASSERT_LT(waiting_.size(), Model::kOwners);
+    }
+  }
+
+  void end() {
+    for (std::size_t i = 0, most = waiting_.size() + 1; i < most; ++i) {
+      for (std::uint64_t who = 0; who < Model::kOwners; ++who) {
+        table_.drop_owner(kFile, owner(who));
       }
-      model.set(w.lock, w.handle);
-      return true;
-    };
-    while (std::erase_if(waiting, granted) > 0) continue;
-    for (Waiting& w : waiting) EXPECT_FALSE(w.task.done()) << "granted, though not free";
+    }
+    for (Waiting& w : waiting_) EXPECT_TRUE(w.task.done()) << "nobody is left waiting";
+  }
+
+ private:
+  struct Choice {
+    std::uint64_t who;
+    RangeLock lock;
+    std::uint64_t handle;
+    bool busy;       // that owner waits already
+    bool unordered;  // for the same bytes: which came last could not be told
   };
-  for (int step = 0; step < 120; ++step) {
-    SCOPED_TRACE("seed " + std::to_string(seed) + ", step " + std::to_string(step));
+
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+  Choice choose() {
     const std::uint64_t who = below(Model::kOwners);
-    const bool busy = std::any_of(waiting.begin(), waiting.end(),
-                                  [&](const Waiting& w) { return w.lock.owner == owner(who); });
     const std::uint64_t start = below(Model::kBytes);
     std::uint64_t end = start + below(Model::kBytes - start);
     if (end == Model::kBytes - 1) end = UINT64_MAX;  // the last byte stands for all the rest
-    const RangeLock lock{static_cast<LockType>(below(3)), start, end, owner(who), 0};
-    const std::uint64_t handle = 1 + 2 * who + below(2);
-    const bool unordered = std::any_of(waiting.begin(), waiting.end(), [&](const Waiting& w) {
-      return w.lock.owner == owner(who) && w.lock.start <= end && start <= w.lock.end;
-    });  // two waits of one owner for the same bytes: which came last could not be told
-    if (below(20) == 0) {
-      model.set({kUnlock, 0, UINT64_MAX, owner(who), 0}, 0);
-      table.drop_owner(kFile, owner(who));
-    } else if (below(20) == 0) {
-      for (auto& byte : model.bytes[who]) {
-        if (byte.handle == handle) byte = {};
-      }
-      table.drop_handle(kFile, HandleId{handle});
-      std::erase_if(waiting, [&](Waiting& w) {
-        if (w.handle != handle) return false;
-        EXPECT_TRUE(w.task.done());
-        EXPECT_EQ(code(w.task), EINTR);
-        return true;
-      });
-    } else if (busy && (!threads || unordered)) {
-      continue;  // a thread that waits does nothing else
-    } else if (below(2) == 0) {
-      const bool free = model.free(lock);
-      Wait task = table.set(kFile, HandleId{handle}, lock, false, 0);
-      ASSERT_EQ(code(task), free ? 0 : EAGAIN);
-      if (free) model.set(lock, handle);
+    Choice choice{
+        who, {static_cast<LockType>(below(3)), start, end, owner(who), 0}, 0, false, false};
+    choice.handle = 1 + 2 * who + below(2);
+    for (const Waiting& w : waiting_) {
+      if (w.lock.owner != owner(who)) continue;
+      choice.busy = true;
+      if (w.lock.start <= end && start <= w.lock.end) choice.unordered = true;
+    }
+    return choice;
+  }
+
+  void drop_owner(const Choice& choice) {
+    model_.set({kUnlock, 0, UINT64_MAX, owner(choice.who), 0}, 0);
+    table_.drop_owner(kFile, owner(choice.who));
+  }
+
+  void drop_handle(const Choice& choice) {
+    for (auto& byte : model_.bytes[choice.who]) {
+      if (byte.handle == choice.handle) byte = {};
+    }
+    table_.drop_handle(kFile, HandleId{choice.handle});
+    std::erase_if(waiting_, [&](Waiting& w) {
+      if (w.handle != choice.handle) return false;
+      EXPECT_TRUE(w.task.done());
+      EXPECT_EQ(code(w.task), EINTR);
+      return true;
+    });
+  }
+
+  void try_lock(const Choice& choice) {
+    const bool free = model_.free(choice.lock);
+    Wait task = table_.set(kFile, HandleId{choice.handle}, choice.lock, false, 0);
+    ASSERT_EQ(code(task), free ? 0 : EAGAIN);
+    if (free) model_.set(choice.lock, choice.handle);
+  }
+
+  void lock_or_wait(const Choice& choice) {
+    Wait task = table_.set(kFile, HandleId{choice.handle}, choice.lock, true, 0);
+    const bool done = task.done();
+    const int answer = code(task);
+    if (answer == EDEADLK) {
+      ASSERT_FALSE(model_.free(choice.lock));
     } else {
-      Wait task = table.set(kFile, HandleId{handle}, lock, true, 0);
-      const bool done = task.done();
-      const int answer = code(task);
-      if (answer == EDEADLK) {
-        ASSERT_FALSE(model.free(lock));
-      } else {
-        ASSERT_EQ(answer, done ? 0 : -1);
-        waiting.push_back({std::move(task), lock, handle, done});
+      ASSERT_EQ(answer, done ? 0 : -1);
+      waiting_.push_back({std::move(task), choice.lock, choice.handle, done});
+    }
+  }
+
+  // Grants may depend on each other (one turns its write lock into a read lock, which lets another
+  // read): there must be an order in which all were free.
+  void collect() {
+    auto granted = [&](Waiting& w) {
+      if (!w.task.done() || !model_.free(w.lock)) return false;
+      if (!w.answered) {
+        EXPECT_EQ(code(w.task), 0);
       }
-    }
-    collect();
-    ASSERT_NO_FATAL_FAILURE(compare(table, model));
-    // Somebody can always go on: not all of the owners wait, or the oldest waiter would have gone.
-    if (!threads) {
-      ASSERT_LT(waiting.size(), Model::kOwners);
-    }
+      model_.set(w.lock, w.handle);
+      return true;
+    };
+    while (std::erase_if(waiting_, granted) > 0) continue;
+    for (Waiting& w : waiting_) EXPECT_FALSE(w.task.done()) << "granted, though not free";
   }
-  for (std::size_t i = 0, most = waiting.size() + 1; i < most; ++i) {
-    for (std::uint64_t who = 0; who < Model::kOwners; ++who) table.drop_owner(kFile, owner(who));
+
+  std::mt19937_64 random_;
+  const bool threads_;  // an owner may wait in several threads
+  LockTable table_;
+  Model model_;
+  std::vector<Waiting> waiting_;
+};
+
+void random_history(std::uint64_t seed) {
+  History history(seed);
+  for (int step = 0; step < 120; ++step) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", step " + std::to_string(step));
+    ASSERT_NO_FATAL_FAILURE(history.step());
   }
-  for (Waiting& w : waiting) EXPECT_TRUE(w.task.done()) << "nobody is left waiting";
+  history.end();
 }
 
 TEST(LocksAgainstAModel, EveryByteKnowsItsLock) {
