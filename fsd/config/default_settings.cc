@@ -69,7 +69,7 @@ url = "file:///var/lib/cairn"
 # How requests come from the kernel: "auto", "on" or "off".
 # io_uring = "auto"
 # Threads that read requests where io_uring is not used.
-# readers = 4
+# readers = 8
 
 # The volume over 9P2000.L. [[servers.ninep]] may stand several times.
 [[servers.ninep]]

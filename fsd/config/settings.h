@@ -85,7 +85,7 @@ struct FuseSettings {
   std::string mountpoint;
   std::optional<bool> allow_other;  // empty: yes for root
   IoUring io_uring = IoUring::kAuto;
-  std::uint32_t readers = 4;  // threads, where io_uring is not used
+  std::uint32_t readers = 8;  // threads, where io_uring is not used
   bool operator==(const FuseSettings&) const = default;
 };
 

@@ -90,7 +90,7 @@ shutdown_timeout_s = 11
 mountpoint = "/mnt/cairn"
 allow_other = false
 io_uring = "off"
-readers = 8
+readers = 6
 [[servers.ninep]]
 addresses = ["127.0.0.1:5564", "[::1]:5564"]
 [[servers.ninep]]
