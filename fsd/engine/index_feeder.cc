@@ -149,10 +149,9 @@ Task<> IndexFeeder::drop_from_overlay(std::shared_ptr<std::vector<DurableSegment
 }
 
 Task<bool> IndexFeeder::pause() {
-  while (!stopped_ && (running_ || !queue_.empty() || paused_)) {
-    hurry();
-    if (!stopped_ && (running_ || paused_)) co_await progress_.wait();
-  }
+  // What waits now goes in first; what comes meanwhile need not, or it would never come to a pause.
+  hurry();
+  while (!stopped_ && (running_ || paused_)) co_await progress_.wait();
   if (stopped_) co_return false;
   paused_ = true;
   co_return true;

@@ -45,8 +45,7 @@ class IndexFeeder {
   /// Resumed after every step forward.
   [[nodiscard]] Condition& progress() { return progress_; }
 
-  /// Everything added so far is in the index and nothing moves it on until resume().
-  /// False: stopped or failed meanwhile.
+  /// Nothing moves the index on from applied() until resume(). False: stopped or failed meanwhile.
   Task<bool> pause();
   void resume();
   [[nodiscard]] const format::Position& applied() const { return applied_; }
