@@ -14,6 +14,7 @@ void Invalidator::start(fuse_session* session) {
   std::lock_guard lock(mutex_);
   session_ = session;
   running_ = true;
+  // tidy-allow(thread): the kernel may let it wait for a request in flight
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "cairn-fuse-inv");
     run();

@@ -78,6 +78,7 @@ ReaderThread::ReaderThread(std::function<void()> loop, std::function<void()> on_
 
 void ReaderThread::start(std::function<void()> loop, std::function<void()> on_end) {
   install_wake_handler();
+  // tidy-allow(thread): blocks in the kernel's read
   thread_ = std::thread([this, loop = std::move(loop), on_end = std::move(on_end)] {
     pthread_setname_np(pthread_self(), "cairn-fuse");
     loop();
@@ -91,6 +92,7 @@ void ReaderThread::join() {
   // A signal that comes just before the read is lost, hence again.
   while (!ended_.load()) {
     pthread_kill(thread_.native_handle(), kWakeSignal);
+    // tidy-allow(sleep): between the kernel's threads, nobody can say when it has come
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   thread_.join();

@@ -83,6 +83,7 @@ bool is_dead(const std::string& target) {
     struct statfs st {};
     if (statfs(target.c_str(), &st) == 0) return false;
     if (errno != ECANCELED && errno != ECONNABORTED && errno != EINTR) return errno == ENOTCONN;
+    // tidy-allow(sleep): before the daemon starts, for another process to end
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return false;

@@ -103,7 +103,8 @@ void MountTest::await_count(RequestKind kind, std::uint64_t at_least) const {
 
 vfs::Attributes MountTest::side_lookup(const std::string& name) {
   return core_
-      .run<Result<vfs::Attributes>>([&] { return core_.vfs().lookup(other(), vfs::kRootIno, name); })
+      .run<Result<vfs::Attributes>>(
+          [&] { return core_.vfs().lookup(other(), vfs::kRootIno, name); })
       .value();
 }
 

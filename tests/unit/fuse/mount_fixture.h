@@ -77,7 +77,9 @@ class MountTest : public ::testing::TestWithParam<IoUring> {
   void SetUp() override;
   void TearDown() override;
 
-  [[nodiscard]] std::string path(const std::string& name) const { return mount_.path() + "/" + name; }
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return mount_.path() + "/" + name;
+  }
   [[nodiscard]] std::uint64_t count(RequestKind kind) const {
     return server_->counts()[static_cast<std::size_t>(kind)];
   }

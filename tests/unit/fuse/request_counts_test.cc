@@ -10,7 +10,8 @@ namespace {
 
 TEST(RequestKinds, have_names_of_their_own) {
   std::set<std::string> names;
-  for (std::size_t i = 0; i < kRequestKinds; ++i) names.insert(name_of(static_cast<RequestKind>(i)));
+  for (std::size_t i = 0; i < kRequestKinds; ++i)
+    names.insert(name_of(static_cast<RequestKind>(i)));
   EXPECT_EQ(names.size(), kRequestKinds);
   EXPECT_STREQ(name_of(RequestKind::kInterrupt), "interrupt");
 }
