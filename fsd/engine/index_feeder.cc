@@ -165,7 +165,8 @@ void IndexFeeder::resume() {
 
 Task<> IndexFeeder::stop() {
   // What waits is in the log; but a start is quicker if it is in the index as well.
-  while (!stopped_ && (running_ || paused_ || !queue_.empty())) {
+  // On a full disk it would wait for ever.
+  while (!stopped_ && !disk_full_ && (running_ || paused_ || !queue_.empty())) {
     hurry();
     if (running_ || paused_) co_await progress_.wait();
   }

@@ -19,6 +19,24 @@ struct Doomed {
 
 }  // namespace
 
+Task<> Reaper::wait_grace() {
+  if (stopped_ || grace_ <= Duration{0}) co_return;
+  waiting_ = true;
+  timer_ = runtime_.timers.schedule(grace_, [this] {
+    waiting_ = false;
+    waited_.notify_all();
+  });
+  co_await waited_.wait();
+}
+
+void Reaper::stop() {
+  stopped_ = true;
+  if (!waiting_) return;
+  runtime_.timers.cancel(timer_);
+  waiting_ = false;
+  waited_.notify_all();
+}
+
 Task<Result<void>> Reaper::remove_all(std::vector<Seq> segments) {
   for (std::size_t i = 0; i < segments.size() && !stopped_; i += kAtOnce) {
     std::vector<Task<Result<void>>> removals;
@@ -46,7 +64,7 @@ Task<Result<void>> Reaper::run(Seq log_start) {
                            return doomed.size() < kRoundMax;
                          }));
   // Reads that began before the death may still be under way.
-  if (!doomed.empty() && grace_ > Duration{0}) co_await SleepFor(runtime_.timers, grace_);
+  if (!doomed.empty()) co_await wait_grace();
   if (stopped_) co_return Result<void>();
   std::vector<Seq> segments;
   for (const Doomed& one : doomed) segments.push_back(one.segment);

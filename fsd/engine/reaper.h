@@ -6,6 +6,7 @@
 #include "fsd/base/task.h"
 #include "fsd/engine/volume.h"
 #include "fsd/object_store/object_store.h"
+#include "fsd/runtime/await.h"
 #include "fsd/runtime/runtime.h"
 
 namespace cairn::engine {
@@ -26,10 +27,11 @@ class Reaper {
   /// One round after a checkpoint. `log_start`: of the manifest whose writing is known to have
   /// succeeded. Ends early when stop() was called.
   Task<Result<void>> run(Seq log_start);
-  void stop() { stopped_ = true; }
+  void stop();
   [[nodiscard]] std::uint64_t deleted() const { return deleted_; }
 
  private:
+  Task<> wait_grace();
   Task<Result<void>> remove_all(std::vector<Seq> segments);
 
   Runtime& runtime_;
@@ -39,6 +41,9 @@ class Reaper {
   Seq gap_first_;
   Seq gap_end_;
   bool stopped_ = false;
+  bool waiting_ = false;
+  Timers::Token timer_ = 0;
+  Condition waited_;
   std::uint64_t deleted_ = 0;
 };
 

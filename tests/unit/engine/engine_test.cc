@@ -157,6 +157,20 @@ TEST_F(EngineTest, ACheckpointBoundsRecoveryAndDeadSegmentsAreDeleted) {
   EXPECT_EQ(sim_.wait([&] { return other.read(*last, 11); }).value(), "content 199");
 }
 
+TEST_F(EngineTest, StoppingDoesNotWaitForTheGraceOfDeadSegments) {
+  host_.options.checkpoint_segments = 4;
+  ASSERT_TRUE(host_.start());
+  for (int i = 0; i < 12; ++i) {
+    put("c/a", std::to_string(i));
+    sync();
+    sim_.run_for(std::chrono::seconds(1));
+  }
+  ASSERT_GE(host_.engine().stats().checkpoints, 1U);
+  const Duration before = sim_.now();
+  ASSERT_TRUE(host_.stop());
+  EXPECT_LT(sim_.now() - before, std::chrono::seconds(5));
+}
+
 TEST_F(EngineTest, ARestartWithItsIndexReplaysOnlyWhatIsNew) {
   ASSERT_TRUE(host_.start());
   for (int i = 0; i < 50; ++i) {
