@@ -181,6 +181,35 @@ TEST_F(VfsRights, WritingByOthersTakesSetIdBitsAway) {
   }
 }
 
+// No kernel sends a flag with these, also not one that has left taking privileges away to us.
+TEST_F(VfsRights, AllocatingAndCopyingByOthersTakeSetIdBitsAndCapabilitiesAway) {
+  const Ino source = make_file(kRoot, "source", "some bytes", 0666);
+  for (const bool kernel : {false, true}) {
+    for (const std::uint32_t uid : {0U, 5U}) {
+      for (const bool copies : {false, true}) {
+        SCOPED_TRACE(::testing::Message() << kernel << " " << uid << " " << copies);
+        Caller who = user(uid, uid);
+        who.checked_by_kernel = kernel;
+        const Ino file = make_file(kRoot, "f");
+        chmod(file, 06777);
+        ASSERT_THAT(run(fs->set_xattr({}, file, "security.capability", "cap", 0)), Succeeds());
+        const HandleId from = open_file(source, O_RDONLY, who);
+        const HandleId to = open_file(file, O_RDWR, who);
+        if (copies) {
+          ASSERT_THAT(run(fs->copy_range(who, from, 0, to, 0, 10)), Succeeds());
+        } else {
+          ASSERT_THAT(run(fs->allocate(who, to, 0, 0, 100)), Succeeds());
+        }
+        EXPECT_EQ(stat(file).mode & 07777, uid == 0 ? 06777U : 0777U);
+        EXPECT_THAT(run(fs->get_xattr({}, file, "security.capability")), FailsWith(ENODATA));
+        EXPECT_THAT(run(fs->release(from)), Succeeds());
+        EXPECT_THAT(run(fs->release(to)), Succeeds());
+        ASSERT_THAT(run(fs->unlink({}, kRoot, "f")), Succeeds());
+      }
+    }
+  }
+}
+
 TEST_F(VfsRights, ChownTakesSetIdBitsAndCapabilitiesAwayEvenForRoot) {
   const Ino file = make_file(kRoot, "f");
   chmod(file, 06755);
