@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "fsd/base/check.h"
 #include "fsd/runtime/await.h"
@@ -105,6 +106,8 @@ struct FaultyStore::Wire : std::enable_shared_from_this<FaultyStore::Wire> {
   SeededRandom random;
   Options options;
   bool away = false;
+  bool paused = false;
+  std::vector<std::function<void()>> held;  // what happens when the process goes on
   bool disconnected = false;
   std::uint64_t faults = 0;
   std::uint64_t next_flight = 0;
@@ -142,21 +145,37 @@ Task<Result<T>> FaultyStore::Wire::send(Kind kind, std::function<Task<Result<T>>
     CHECK(applied.done());
   };
   // The answer comes back, or what the sender takes for one.
-  auto answered = [self, flight, fate, kind, apply] {
+  std::function<void()> answered = [self, flight, fate, kind, apply] {
     if (flight->heard.is_set()) return;
     if (!fate.failure && flight->answer && !self->away) return flight->hear(*flight->answer);
     self->maybe_again(kind, apply);
     flight->hear(Error(fate.failure.value_or(StoreErrc::kUnavailable), "", "simulated"));
   };
-  flight->arrival = runtime.timers.schedule(fate.arrival, [self, flight, fate, request, answered] {
+  auto hear = [self, answered] {
+    if (self->paused) {
+      self->held.push_back(answered);
+    } else {
+      answered();
+    }
+  };
+  auto arrive = [self, flight, fate, request, hear] {
     flight->arrival.reset();
     if (fate.arrives && !self->away) {
       Task<Result<T>> applied = request();
       CHECK(applied.done());
       flight->answer.emplace(applied.take());
     }
-    if (!flight->heard.is_set()) self->runtime.timers.schedule(fate.answer, answered);
-  });
+    if (!flight->heard.is_set()) self->runtime.timers.schedule(fate.answer, hear);
+  };
+  auto depart = [self, flight, fate, arrive] {
+    if (flight->heard.is_set()) return;  // it crashed before it could send
+    flight->arrival = self->runtime.timers.schedule(fate.arrival, arrive);
+  };
+  if (paused) {
+    held.push_back(depart);
+  } else {
+    depart();
+  }
   flights[number] = [self, flight, kind, apply] {
     // The process is gone. What it sent may never arrive, arrive as it would have, or more often.
     if (flight->arrival && self->random.one_in(2)) self->runtime.timers.cancel(*flight->arrival);
@@ -211,6 +230,12 @@ std::string FaultyStore::description() const {
 }
 
 void FaultyStore::set_outage(bool away) { wire_->away = away; }
+void FaultyStore::set_paused(bool paused) {
+  wire_->paused = paused;
+  if (paused) return;
+  const auto held = std::exchange(wire_->held, {});
+  for (const auto& go_on : held) go_on();
+}
 void FaultyStore::set_options(Options options) { wire_->options = options; }
 std::size_t FaultyStore::outstanding() const { return wire_->flights.size(); }
 std::uint64_t FaultyStore::faults() const { return wire_->faults; }

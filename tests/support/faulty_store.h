@@ -60,6 +60,9 @@ class FaultyStore final : public object_store::ObjectStore {
   /// While it lasts nothing arrives and everything fails; what travels already is lost or late.
   void set_outage(bool away);
   void set_options(Options options);
+  /// The process is stopped (SIGSTOP): what it sent travels on, but it hears nothing and sends
+  /// nothing until it goes on.
+  void set_paused(bool paused);
   /// The process dies: all that is outstanding ends with kCancelled before this returns, and so
   /// does every later call at once.
   void disconnect();

@@ -1,0 +1,77 @@
+// Runs worlds: sim --seeds 1..300, sim --seed N --verbose, sim --minutes M; --twice checks that one
+// seed is one history.
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "fsd/base/log.h"
+#include "tests/sim/world.h"
+
+namespace {
+
+/// True if all was well.
+bool run_seed(std::uint64_t seed, bool verbose, bool twice) {
+  cairn::sim::World world(seed, verbose);
+  const auto violations = world.run();
+  if (verbose) {
+    std::printf("%zu transactions, %llu epochs\n", world.transactions(),
+                static_cast<unsigned long long>(world.epochs().value()));
+  }
+  for (const std::string& sentence : violations) {
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), sentence.c_str());
+  }
+  bool same = true;
+  if (twice) {
+    cairn::sim::World again(seed, false);
+    (void)again.run();
+    same = again.digest() == world.digest();
+    if (!same) std::printf("seed %llu: two histories\n", static_cast<unsigned long long>(seed));
+  }
+  if (violations.empty() && same) return true;
+  std::printf("replay: build/dev/bin/sim --seed %llu --verbose\n",
+              static_cast<unsigned long long>(seed));
+  std::fflush(stdout);
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Simulates worlds of daemons on one bucket."};
+  std::string seeds = "1..100";
+  std::uint64_t seed = 0;
+  double minutes = 0;
+  bool verbose = false;
+  bool twice = false;
+  app.add_option("--seeds", seeds, "A..B");
+  app.add_option("--seed", seed, "only this one");
+  app.add_option("--minutes", minutes, "from the first seed on, for so long");
+  app.add_flag("--verbose", verbose, "tell the story");
+  app.add_flag("--twice", twice, "each seed twice; the histories must be the same");
+  CLI11_PARSE(app, argc, argv);
+  spdlog::set_level(verbose ? spdlog::level::info : spdlog::level::off);
+
+  std::uint64_t first = seed;
+  std::uint64_t last = seed;
+  if (seed == 0) {
+    first = std::stoull(seeds);
+    const auto dots = seeds.find("..");
+    last = dots == std::string::npos ? first : std::stoull(seeds.substr(dots + 2));
+  }
+  // tidy-allow(clock): how long a person lets it run is no part of a world
+  const auto begun = std::chrono::steady_clock::now();
+  const auto in_time = [&] {
+    // tidy-allow(clock): the same
+    return std::chrono::steady_clock::now() - begun < std::chrono::duration<double, std::ratio<60>>(minutes);
+  };
+  std::uint64_t failed = 0;
+  std::uint64_t ran = 0;
+  for (std::uint64_t one = first; minutes > 0 ? in_time() : one <= last; ++one, ++ran) {
+    if (!run_seed(one, verbose, twice)) ++failed;
+  }
+  std::printf("%llu worlds, %llu bad\n", static_cast<unsigned long long>(ran),
+              static_cast<unsigned long long>(failed));
+  return failed == 0 ? 0 : 1;
+}

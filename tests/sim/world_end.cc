@@ -1,0 +1,111 @@
+// What must hold when a world has come to rest: a last daemon starts on a host that knows nothing,
+// finds all that was acknowledged, and leaves no object behind that nobody needs.
+
+#include <set>
+
+#include "fsd/format/keys.h"
+#include "fsd/format/names.h"
+#include "fsd/format/segment_record.h"
+#include "fsd/engine/manifest_client.h"
+#include "fsd/engine/log_reader.h"
+#include "tests/sim/world.h"
+
+namespace cairn::sim {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+void World::check_the_end() {
+  index::MemoryIndex index;
+  engine::Engine::Options options = settings_.engine;
+  options.reap_grace = {};
+  testing::FaultyStore::Options calm;
+  calm.again_one_in = 0;
+  auto last = std::make_unique<Daemon>(*shared_, index, "the last daemon", options, calm,
+                                       random_.next());
+  const bool up = wait_until(minutes(10), [&] { return last->running() && last->idle(); });
+  if (!up) {
+    if (verdict_.violations.empty()) verdict_.violation("the last daemon does not start");
+    (void)last.release();
+    return;
+  }
+  last_epoch_ = last->engine().stats().epoch;
+  // What the records of dead segments name is deleted in the rounds that follow.
+  for (int i = 0; i < 6; ++i) {
+    for (int k = 0; k < 3; ++k) last->begin_transaction(true);
+    last->begin_read();
+    sim_.run_for(seconds(20));
+    last->begin_checkpoint();
+    sim_.run_for(seconds(20));
+  }
+  if (verdict_.violations.empty()) check_idle(*last);
+  if (verdict_.violations.empty()) check_objects(*last);
+  last->begin_stop();
+  if (!wait_until(minutes(5), [&] { return last->ended(); })) {
+    verdict_.violation("the last daemon does not stop");
+    (void)last.release();
+  }
+}
+
+void World::check_idle(Daemon& last) {
+  sim_.run_for(minutes(2));
+  const std::uint64_t before = last.requests();
+  sim_.run_for(minutes(10));
+  if (!last.idle()) verdict_.violation("an operation never ended");
+  if (last.requests() != before) verdict_.violation("an idle volume makes requests");
+}
+
+void World::check_objects(Daemon& last) {
+  auto& engine = last.engine();
+  const Seq log_start = engine.stats().log_start;
+  std::set<Seq> needed;
+  (void)engine.scan("s", "t", [&](std::string_view key, std::string_view value) {
+    auto record = format::decode_segment_record(value);
+    if (record && record->live > 0) needed.insert(Seq(format::key_u64(key, 0)));
+    return true;
+  });
+  // The dead that still wait for their round, or for the log's start to pass their death.
+  (void)engine.scan("g", "h", [&](std::string_view key, std::string_view) {
+    needed.insert(Seq(format::key_u64(key, 1)));
+    return true;
+  });
+  engine::ManifestClient client(bucket_, shared_->volume.sealer,
+                                shared_->volume.parameters.identity, random_);
+  auto manifest = sim_.wait([&] { return client.get(); });
+  std::set<std::string> tables;
+  for (const auto& table : manifest->manifest.tables) tables.insert(table.name);
+  std::set<Seq> gaps;
+  std::set<Seq> present;
+  engine::LogReader reader(bucket_, shared_->volume.sealer, shared_->volume.parameters.identity);
+  for (const auto& [key, object] : bucket_.objects()) {
+    const auto name = format::parse_object_name(key);
+    if (!name) continue;
+    if (name->kind == format::ObjectName::Kind::kTable && !tables.contains(key)) {
+      verdict_.violation("table " + key + " is left over");
+    }
+    if (name->kind != format::ObjectName::Kind::kLog || name->seq >= log_start) continue;
+    auto front = sim_.wait([&] { return reader.read_front(name->seq); });
+    const bool epoch_start =
+        front && *front && (*front)->header.kind == format::SegmentKind::kEpochStart;
+    if (epoch_start) {
+      for (Seq s = name->seq.next(); s < (*front)->header.next_seq; s = s.next()) gaps.insert(s);
+    } else if (!needed.contains(name->seq)) {
+      present.insert(name->seq);
+    }
+  }
+  for (const Seq seq : needed) {
+    if (seq < log_start && !bucket_.objects().contains(format::log_name(seq)) &&
+        engine.find(format::segment_key(seq)).value()) {
+      verdict_.violation("segment " + std::to_string(seq.value()) + " is needed and not there");
+    }
+  }
+  // A request that took effect after its slot had been deleted leaves an object that nobody knows,
+  // and so may what a predecessor had under way in the gap behind an epoch-start.
+  if (settings_.faults.drop_one_in != 0) return;
+  for (const Seq seq : present) {
+    if (gaps.contains(seq)) continue;
+    verdict_.violation("segment " + std::to_string(seq.value()) + " is left over");
+  }
+}
+
+}  // namespace cairn::sim
