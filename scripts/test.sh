@@ -1,12 +1,16 @@
 #!/bin/bash
 # Builds and runs all tests, the quick ones first: unit tests, simulation, the stores' contract and
 # the daemon against a real S3 server (Ceph RGW on loopback), real mounts, databases, kill -9.
-# Installs what it needs when run as root.
+# Installs what it needs when run as root; the mounts need root as well.
 #
-# usage: scripts/test.sh [--quick]     --quick: no S3 server, no mounts
+# usage: scripts/test.sh [--quick]     --quick: no S3 server, no end-to-end tests
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 quick=no
-[ "${1:-}" != --quick ] || quick=yes
+case "$*" in
+  '') ;;
+  --quick) quick=yes ;;
+  *) die "usage: scripts/test.sh [--quick]" ;;
+esac
 
 need_packages "$build_packages $test_packages"
 mkdir -p "$root/build"
