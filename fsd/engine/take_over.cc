@@ -52,18 +52,18 @@ Task<Result<void>> still_ours(ManifestClient& client, format::Manifest ours) {
 }
 
 /// Refuses a log with a hole: what stands this far behind an empty slot was written after the slot
-/// had been filled.
-Task<Result<void>> check_no_hole(LogAccess access, LogReader& reader, Seq end) {
+/// had been filled. False: the slot was filled meanwhile, by a writer that still runs; replay on.
+Task<Result<bool>> check_no_hole(LogAccess access, LogReader& reader, Seq end) {
   const std::uint64_t window = access.parameters.window;
   CO_TRY(const bool hole,
          co_await reader.anything_in(Seq(end.value() + window), window));
-  if (hole) {
-    co_return Error(EngineErrc::kLost,
-                    "an object of the log is missing and later ones are there: something has "
-                    "deleted it (a lifecycle rule?); restore it from a backup or a version",
-                    format::log_name(end));
-  }
-  co_return Result<void>();
+  if (!hole) co_return true;
+  CO_TRY(const bool filled, co_await reader.anything_in(end, 1));
+  if (filled) co_return false;
+  co_return Error(EngineErrc::kLost,
+                  "an object of the log is missing and later ones are there: something has "
+                  "deleted it (a lifecycle rule?); restore it from a backup or a version",
+                  format::log_name(end));
 }
 
 struct Taker {
@@ -134,7 +134,13 @@ Task<Result<OpenedLog>> run_take_over(std::shared_ptr<Taker> taker) {
   opened.tip = *loaded;
   for (;;) {
     CO_TRY_OK(co_await taker->replay());
-    CO_TRY_OK(co_await check_no_hole(taker->access, taker->reader, opened.tip.next_seq));
+    auto at_end = co_await check_no_hole(taker->access, taker->reader, opened.tip.next_seq);
+    if (!at_end) {
+      // A successor may have deleted the slot: then this is the reason.
+      CO_TRY_OK(co_await still_ours(taker->client, opened.manifest.manifest));
+      co_return at_end.error();
+    }
+    if (!*at_end) continue;
     CO_TRY(const bool live, co_await taker->put_epoch_start());
     if (live) co_return std::move(opened);
   }
