@@ -53,7 +53,23 @@ Task<Result<void>> Reaper::remove_all(std::vector<Seq> segments) {
   co_return Result<void>();
 }
 
+// Rounds one at a time: checkpoints follow each other faster than the grace time, and two rounds
+// would delete the same segments and wait on the same timer.
 Task<Result<void>> Reaper::run(Seq log_start) {
+  wanted_ = std::max(wanted_, log_start);
+  if (running_) co_return Result<void>();
+  running_ = true;
+  Result<void> done;
+  Seq reaped;
+  while (done && !stopped_ && reaped < wanted_) {
+    reaped = wanted_;
+    done = co_await round(reaped);
+  }
+  running_ = false;
+  co_return done;
+}
+
+Task<Result<void>> Reaper::round(Seq log_start) {
   std::vector<Doomed> doomed;
   CO_TRY_OK(volume_.scan(format::doomed_key(Seq(), Seq()), format::doomed_key(log_start, Seq()),
                          [&](std::string_view key, std::string_view) {
@@ -68,11 +84,12 @@ Task<Result<void>> Reaper::run(Seq log_start) {
   if (stopped_) co_return Result<void>();
   std::vector<Seq> segments;
   for (const Doomed& one : doomed) segments.push_back(one.segment);
-  if (gap_end_ <= log_start) {
+  const bool with_gap = gap_end_ <= log_start;
+  if (with_gap) {
     for (Seq seq = gap_first_; seq < gap_end_; seq = seq.next()) segments.push_back(seq);
-    gap_first_ = gap_end_ = Seq();
   }
   CO_TRY_OK(co_await remove_all(std::move(segments)));
+  if (with_gap && !stopped_) gap_first_ = gap_end_ = Seq();
   if (stopped_ || doomed.empty()) co_return Result<void>();
   CO_TRY_OK(co_await volume_.admit(0));
   for (const Doomed& one : doomed) {

@@ -26,11 +26,13 @@ class Reaper {
   }
   /// One round after a checkpoint. `log_start`: of the manifest whose writing is known to have
   /// succeeded. Ends early when stop() was called.
+  /// A call during a round returns at once; the round is followed by one for it.
   Task<Result<void>> run(Seq log_start);
   void stop();
   [[nodiscard]] std::uint64_t deleted() const { return deleted_; }
 
  private:
+  Task<Result<void>> round(Seq log_start);
   Task<> wait_grace();
   Task<Result<void>> remove_all(std::vector<Seq> segments);
 
@@ -40,6 +42,8 @@ class Reaper {
   Duration grace_;
   Seq gap_first_;
   Seq gap_end_;
+  Seq wanted_;  // the newest log start that run() was called with
+  bool running_ = false;
   bool stopped_ = false;
   bool waiting_ = false;
   Timers::Token timer_ = 0;
