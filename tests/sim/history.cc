@@ -57,7 +57,14 @@ std::optional<std::string> History::on_recovered(Epoch epoch, Txn found) {
   if (recoveries_.contains(epoch)) {
     return "two daemons are live in epoch " + std::to_string(epoch.value());
   }
-  if (!is_before(acknowledged_, found)) {
+  // It may have been overtaken on the last steps: then it only must not have gone astray.
+  const auto successor = recoveries_.upper_bound(epoch);
+  if (successor != recoveries_.end()) {
+    if (!is_before(found, successor->second)) {
+      return "epoch " + std::to_string(epoch.value()) + " found transaction " +
+             std::to_string(found) + ", which its successor does not have";
+    }
+  } else if (!is_before(acknowledged_, found)) {
     return "epoch " + std::to_string(epoch.value()) + " found transaction " +
            std::to_string(found) + " to be the last, but " + std::to_string(acknowledged_) +
            " was acknowledged";
