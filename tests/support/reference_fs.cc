@@ -10,7 +10,6 @@
 namespace cairn::testing {
 namespace {
 
-constexpr std::uint32_t kRead = 4;
 constexpr std::uint32_t kWrite = 2;
 constexpr std::uint32_t kSearch = 1;
 

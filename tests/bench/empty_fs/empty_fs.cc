@@ -25,7 +25,6 @@
 namespace {
 
 constexpr double kCacheSeconds = 86400;
-constexpr std::size_t kIoBytes = 1U << 20;
 
 struct Node {
   struct stat st {};
