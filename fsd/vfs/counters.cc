@@ -3,18 +3,14 @@
 #include <algorithm>
 
 #include "fsd/base/log.h"
-#include "fsd/format/inode_record.h"
-#include "fsd/format/keys.h"
+#include "fsd/format/core_counters.h"
 #include "fsd/vfs/types.h"
-#include "protocol/wire/decoder.h"
-#include "protocol/wire/encoder.h"
 
 namespace cairn::vfs {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
 const std::string& record_key() {
-  static const std::string key = format::counter_key("vfs");
+  static const std::string key = format::core_counters_key();
   return key;
 }
 
@@ -23,20 +19,15 @@ const std::string& record_key() {
 Result<bool> Counters::load() {
   TRY(auto found, volume_.find(record_key()));
   if (!found) return false;
-  wire::Decoder in(*found);
-  const std::uint8_t version = in.u8();
-  if (in.ok() && version > kVersion) {
-    return Error(format::FormatErrc::kNewer, "the volume's counters are of a newer format");
+  const auto record = format::decode_core_counters(*found);
+  if (!record) {
+    log::error("{}", record.error().what);
+    return record.error();
   }
-  lease_end_ = in.varint();
-  inodes_ = in.varint();
-  bytes_ = in.varint();
-  name_key_.k0 = in.u64();
-  name_key_.k1 = in.u64();
-  if (!in.finished() || version == 0 || lease_end_ <= kRootIno.value()) {
-    log::error("the record of the volume's counters is damaged");
-    return Error(format::FormatErrc::kDamaged, "the volume's counters are damaged");
-  }
+  lease_end_ = record->lease_end;
+  inodes_ = record->inodes;
+  bytes_ = record->bytes;
+  name_key_ = {record->name_key0, record->name_key1};
   next_ino_ = lease_end_;
   return true;
 }
@@ -74,10 +65,12 @@ void Counters::change_bytes(std::uint64_t before, std::uint64_t after) {
 void Counters::store() {
   if (!changed_) return;
   changed_ = false;
-  wire::Encoder out;
-  out.u8(kVersion).varint(lease_end_).varint(inodes_).varint(bytes_);
-  out.u64(name_key_.k0).u64(name_key_.k1);
-  volume_.put(record_key(), out.view());
+  const format::CoreCounters record{.lease_end = lease_end_,
+                                    .inodes = inodes_,
+                                    .bytes = bytes_,
+                                    .name_key0 = name_key_.k0,
+                                    .name_key1 = name_key_.k1};
+  volume_.put(record_key(), format::encode(record));
 }
 
 }  // namespace cairn::vfs

@@ -1,5 +1,7 @@
-// The small records, each tried on every input: inode, dirent, extent, position, segment record.
+// The small records, each tried on every input: inode, dirent, extent, position, segment
+// record, counters.
 
+#include "fsd/format/core_counters.h"
 #include "fsd/format/inode_record.h"
 #include "fsd/format/position.h"
 #include "fsd/format/segment_record.h"
@@ -24,5 +26,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try_record(input, decode_extent);
   try_record(input, decode_position);
   try_record(input, decode_segment_record);
+  try_record(input, decode_core_counters);
   return 0;
 }

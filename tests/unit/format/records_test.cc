@@ -1,5 +1,7 @@
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "fsd/format/core_counters.h"
 #include "fsd/format/inode_record.h"
 #include "fsd/format/position.h"
 #include "fsd/format/segment_record.h"
@@ -34,6 +36,9 @@ Position test_position() {
 }
 SegmentRecord test_segment() {
   return {.written = 100, .live = 250, .death = Seq(8), .object_bytes = UINT64_MAX};
+}
+CoreCounters test_counters() {
+  return {.lease_end = 1 << 18, .inodes = 7, .bytes = UINT64_MAX, .name_key0 = 3, .name_key1 = 4};
 }
 SessionRecord test_session() {
   return {.id = {1, 2},
@@ -70,6 +75,7 @@ TEST(Records, ComeBackAndAreRefusedWhenCutShortOrNewer) {
   check_record("extent", test_extent(), decode_extent);
   check_record("position", test_position(), decode_position);
   check_record("segment_record", test_segment(), decode_segment_record);
+  check_record("core_counters", test_counters(), decode_core_counters);
   check_record("session", test_session(), decode_test_session);
 }
 
@@ -78,7 +84,14 @@ TEST(Records, RefuseBytesBehindTheirEnd) {
   EXPECT_FALSE(decode_extent(encode(test_extent()) + "x"));
   EXPECT_FALSE(decode_position(encode(test_position()) + "x"));
   EXPECT_FALSE(decode_segment_record(encode(test_segment()) + "x"));
+  EXPECT_FALSE(decode_core_counters(encode(test_counters()) + "x"));
   EXPECT_FALSE(decode_test_session(encode(test_session()) + "x"));
+}
+
+TEST(CoreCounters, RefuseALeaseThatTakesTheRootsNumberAgain) {
+  CoreCounters counters = test_counters();
+  counters.lease_end = 1;
+  EXPECT_FAILS_WITH(FormatErrc::kDamaged, decode_core_counters(encode(counters)));
 }
 
 TEST(Dirent, ComesBackWithAnyNameThatAFileMayHave) {
