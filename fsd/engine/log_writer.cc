@@ -63,10 +63,11 @@ Task<> LogWriter::send(std::shared_ptr<Flight> flight) {
   co_await seal(flight);
   while (!failed_ && !within_window(flight->header.seq)) co_await progress_.wait();
   if (!failed_) {
-    link_.on_sent(runtime_.clock.monotonic(), flight->object.size());
+    const std::uint64_t bytes = flight->object.size();
+    const LinkRate::Sent sent = link_.on_sent(runtime_.clock.monotonic(), bytes);
     auto put = co_await put_segment(runtime_, store_, reader_, flight->header, flight->object,
                                     events_.on_trouble);
-    link_.on_acknowledged(runtime_.clock.monotonic(), flight->object.size());
+    link_.on_acknowledged(runtime_.clock.monotonic(), bytes, sent);
     if (!failed_ && put && *put) {
       on_acknowledged(*flight);
     } else if (!failed_ && put) {

@@ -24,7 +24,8 @@ class Row:
 
 
 def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
+    chance = random.Random(seed)
+    return b"".join(chance.randbytes(min(MIB, size - at)) for at in range(0, size, MIB))
 
 
 def write_file(path, data, sync=False):
