@@ -83,15 +83,14 @@ int init(const Arguments& arguments) {
     return kExitOk;
   }
   // It will hold secrets: nobody else's to read, and never over another one.
-  const int file = ::open(arguments.config_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                          0600);
+  const int file =
+      ::open(arguments.config_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) {
     const std::error_code code(errno, std::generic_category());
     return say(Error(code, "the configuration cannot be written",
                      arguments.config_file + " (" + code.message() + ")"));
   }
-  const bool written =
-      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   ::close(file);
   if (!written) return say(Error(std::make_error_code(std::errc::io_error), "writing failed"));
   std::printf("wrote %s: set storage.url in it, then run: cairn serve -c %s\n",
@@ -99,8 +98,7 @@ int init(const Arguments& arguments) {
   return kExitOk;
 }
 
-Result<std::string> ask(const Arguments& arguments, const std::string& command,
-                        Duration patience) {
+Result<std::string> ask(const Arguments& arguments, const std::string& command, Duration patience) {
   const std::string name = arguments.name.empty() ? "cairn" : arguments.name;
   return admin::ask_daemon(
       config::default_control_socket(geteuid(), config::process_environment(), name), command,
@@ -153,16 +151,16 @@ int destroy(const Arguments& arguments, const StoreFactory& make_store) {
                      "this deletes the volume and everything in it for ever: add --yes if that is "
                      "what you want"));
   }
-  return with_store(arguments, make_store,
-                    [](Runtime& runtime, StoreStack& store, const config::Settings& settings) {
-    auto removed = run_blocking(runtime.core, [&] {
-      return engine::destroy_volume(runtime, store.store());
-    });
-    if (!removed) return say(removed.error());
-    std::printf("destroyed %s: %llu objects deleted\n", settings.storage.url->text().c_str(),
-                static_cast<unsigned long long>(*removed));
-    return kExitOk;
-  });
+  return with_store(
+      arguments, make_store,
+      [](Runtime& runtime, StoreStack& store, const config::Settings& settings) {
+        auto removed = run_blocking(runtime.core,
+                                    [&] { return engine::destroy_volume(runtime, store.store()); });
+        if (!removed) return say(removed.error());
+        std::printf("destroyed %s: %llu objects deleted\n", settings.storage.url->text().c_str(),
+                    static_cast<unsigned long long>(*removed));
+        return kExitOk;
+      });
 }
 
 int change_password(const Arguments& arguments, const StoreFactory& make_store) {
@@ -171,28 +169,29 @@ int change_password(const Arguments& arguments, const StoreFactory& make_store) 
     return say(Error(std::make_error_code(std::errc::invalid_argument),
                      "put the new password into the environment variable CAIRN_NEW_PASSWORD"));
   }
-  return with_store(arguments, make_store,
-                    [&](Runtime& runtime, StoreStack& store, const config::Settings& settings) {
-    if (!settings.storage.encryption_password) {
-      return say(Error(std::make_error_code(std::errc::invalid_argument),
-                       "the present password is needed: set storage.encryption_password"));
-    }
-    auto changed = run_blocking(runtime.core, [&] {
-      return engine::change_volume_password(runtime, store.store(),
-                                            settings.storage.encryption_password->reveal(), fresh,
-                                            format::Argon2Cost());
-    });
-    if (!changed) return say(changed.error());
-    std::printf("the volume has its new password; a daemon that runs goes on with it\n");
-    return kExitOk;
-  });
+  return with_store(
+      arguments, make_store,
+      [&](Runtime& runtime, StoreStack& store, const config::Settings& settings) {
+        if (!settings.storage.encryption_password) {
+          return say(Error(std::make_error_code(std::errc::invalid_argument),
+                           "the present password is needed: set storage.encryption_password"));
+        }
+        auto changed = run_blocking(runtime.core, [&] {
+          return engine::change_volume_password(runtime, store.store(),
+                                                settings.storage.encryption_password->reveal(),
+                                                fresh, format::Argon2Cost());
+        });
+        if (!changed) return say(changed.error());
+        std::printf("the volume has its new password; a daemon that runs goes on with it\n");
+        return kExitOk;
+      });
 }
 
 void add_volume_options(CLI::App& command, Arguments& arguments) {
   command.add_option("-c,--config", arguments.config_file, "configuration (TOML)");
-  command.add_option("--storage", arguments.storage,
-                     "s3://bucket/prefix, file:///dir or memory:");
-  command.add_option("--name", arguments.name, "name of the daemon (its control socket, its cache)");
+  command.add_option("--storage", arguments.storage, "s3://bucket/prefix, file:///dir or memory:");
+  command.add_option("--name", arguments.name,
+                     "name of the daemon (its control socket, its cache)");
 }
 
 void add_serve_options(CLI::App& command, Arguments& arguments) {
@@ -226,8 +225,8 @@ int run_command(int argc, char** argv, const StoreFactory& make_store) {
   auto& destroy_command = *app.add_subcommand("destroy", "delete a volume and all that is in it");
   add_volume_options(destroy_command, arguments);
   destroy_command.add_flag("--yes", arguments.yes, "really");
-  auto& password_command = *app.add_subcommand(
-      "password", "give the volume the password in CAIRN_NEW_PASSWORD");
+  auto& password_command =
+      *app.add_subcommand("password", "give the volume the password in CAIRN_NEW_PASSWORD");
   add_volume_options(password_command, arguments);
   CLI11_PARSE(app, argc, argv);
 

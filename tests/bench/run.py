@@ -40,7 +40,8 @@ def measure(env, names):
 def table(rows):
     print("\n| work | measured | target | |\n|---|---|---|---|")
     for row in rows:
-        print(f"| {row.work} | {row.measured} | {row.target} | {'PASS' if row.passed else 'short'} |")
+        verdict = "PASS" if row.passed else "short"
+        print(f"| {row.work} | {row.measured} | {row.target} | {verdict} |")
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/bin/bash
-# An ordinary user mounts a volume of his own; root mounts by mount(8)'s helper; a second daemon reads
-# the same volume without disturbing the first.
+# An ordinary user mounts a volume of his own; root mounts by mount(8)'s helper; a second daemon
+# reads the same volume without disturbing the first.
 if [ "${CAIRN_E2E_NAMESPACE:-}" != yes ]; then
   # In a mount namespace of its own, where /dev/fuse is everybody's, as on an ordinary Debian.
   CAIRN_E2E_NAMESPACE=yes exec unshare --mount --propagation private "$0" "$@"
@@ -23,7 +23,8 @@ mkdir "$HOME/mnt" "$HOME/ro"
 [ "$(stat -c %u "$HOME/mnt")" = 65534 ]
 echo hello >"$HOME/mnt/file"
 "$cairn" flush --name e2e-user
-"$cairn" serve --storage "file://$HOME/bucket" --mount "$HOME/ro" --name "e2e-user-ro" --read-only --background
+"$cairn" serve --storage "file://$HOME/bucket" --mount "$HOME/ro" --name "e2e-user-ro" \
+  --read-only --background
 [ "$(cat "$HOME/ro/file")" = hello ]
 ! touch "$HOME/ro/other" 2>/dev/null
 echo again >>"$HOME/mnt/file" && "$cairn" flush --name e2e-user
@@ -39,13 +40,17 @@ timeout 60 setpriv --reuid 65534 --regid 65534 --clear-groups \
 
 say "mount -t cairn"
 mkdir "$work/mnt"
-PATH=$work:$PATH timeout 60 "$here/../../systemd/mount.cairn" "file://$work/root-bucket" "$work/mnt" \
+PATH=$work:$PATH timeout 60 "$here/../../systemd/mount.cairn" "file://$work/root-bucket" \
+  "$work/mnt" \
   -o "rw,name=e2e-mount,cache_dir=$work/cache" >"$work/mount.log" 2>&1 || fail "mount.cairn"
 echo hello >"$work/mnt/file"
 umount "$work/mnt"
-until_true 20 bash -c '! '"'$cairn'"' status --name e2e-mount >/dev/null 2>&1' || fail "the daemon does not end with the mount"
-PATH=$work:$PATH timeout 60 "$here/../../systemd/mount.cairn" "file://$work/root-bucket" "$work/mnt" \
-  -o "ro,name=e2e-mount,cache_dir=$work/cache2" >"$work/mount.log" 2>&1 || fail "mount.cairn, read-only"
+is_silent() { ! "$cairn" status --name "$1" >/dev/null 2>&1; }
+until_true 20 is_silent e2e-mount || fail "the daemon does not end with the mount"
+PATH=$work:$PATH timeout 60 "$here/../../systemd/mount.cairn" "file://$work/root-bucket" \
+  "$work/mnt" \
+  -o "ro,name=e2e-mount,cache_dir=$work/cache2" >"$work/mount.log" 2>&1 ||
+  fail "mount.cairn, read-only"
 [ "$(cat "$work/mnt/file")" = hello ] || fail "the file is gone"
 umount "$work/mnt"
 say "passed"

@@ -41,19 +41,20 @@ bool somebody_listens(const std::string& path) {
   return !failed;
 }
 
-/// The directory is ours, or root's: in a shared place like /tmp somebody else might have made it, to
-/// listen in our place.
+/// The directory is ours, or root's: in a shared place like /tmp somebody else might have made it,
+/// to listen in our place.
 Result<void> prepare_directory(const std::string& path) {
   const std::string directory = std::filesystem::path(path).parent_path().string();
   std::error_code failed;
   std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), failed);
   if (::mkdir(directory.c_str(), geteuid() == 0 ? 0755 : 0700) == 0) return {};
-  struct stat found {};
+  struct stat found{};
   if (errno != EEXIST || ::lstat(directory.c_str(), &found) != 0) {
     return system_failed(errno, "the control socket's directory cannot be made", directory);
   }
   if (S_ISDIR(found.st_mode) && (found.st_uid == geteuid() || found.st_uid == 0)) return {};
-  return system_failed(EACCES, "the control socket's directory belongs to somebody else", directory);
+  return system_failed(EACCES, "the control socket's directory belongs to somebody else",
+                       directory);
 }
 
 /// One client: a line in, a line out.

@@ -4,8 +4,8 @@
 //   bare_store put|get KEY_PREFIX BYTES COUNT THREADS
 //
 // `put` writes KEY_PREFIX0, KEY_PREFIX1, ...; `get` reads them. Prints one JSON object: the seconds
-// that all of it took, and each request's microseconds without every thread's first, which connects.
-// The server is the one of CAIRN_TEST_S3_*.
+// that all of it took, and each request's microseconds without every thread's first, which
+// connects. The server is the one of CAIRN_TEST_S3_*.
 
 #include <curl/curl.h>
 
@@ -64,17 +64,19 @@ Request signed_request(const Work& work, int number) {
   const std::string time = amz_timestamp(std::chrono::system_clock::now().time_since_epoch());
   Signer signer("us-east-1", "s3");
   const std::string authorization = signer.authorization(
-      {work.puts ? "PUT" : "GET", path, "",
+      {work.puts ? "PUT" : "GET",
+       path,
+       "",
        {{"host", endpoint->authority()},
         {"x-amz-content-sha256", std::string(kUnsignedPayload)},
         {"x-amz-date", time}},
-       kUnsignedPayload, time},
+       kUnsignedPayload,
+       time},
       variable("CAIRN_TEST_S3_ACCESS_KEY"), variable("CAIRN_TEST_S3_SECRET_KEY"));
   Request request{.url = endpoint->origin() + path};
-  for (const std::string& line :
-       {std::string("Expect:"), std::string("Content-Type:"),
-        "x-amz-content-sha256: " + std::string(kUnsignedPayload), "x-amz-date: " + time,
-        "authorization: " + authorization}) {
+  for (const std::string& line : {std::string("Expect:"), std::string("Content-Type:"),
+                                  "x-amz-content-sha256: " + std::string(kUnsignedPayload),
+                                  "x-amz-date: " + time, "authorization: " + authorization}) {
     request.headers = curl_slist_append(request.headers, line.c_str());
   }
   return request;

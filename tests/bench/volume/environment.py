@@ -184,7 +184,7 @@ io_uring = "{io_uring}"
         self.env.daemons.remove(self)
 
     def restart(self, empty_cache=False):
-        """The daemon, its caches and the kernel's caches of the mount anew; seconds of the start."""
+        """Daemon, its caches and the kernel's caches of the mount anew; seconds of the start."""
         self.stop()
         if empty_cache:
             shutil.rmtree(self.cache)
