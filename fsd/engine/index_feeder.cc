@@ -131,6 +131,8 @@ Task<bool> IndexFeeder::apply(std::shared_ptr<std::vector<DurableSegment>> segme
                  snapshot.error().message());
     }
     disk_full_ = true;
+    progress_.notify_all();  // who stops the daemon does not wait for room
+    if (stopped_) break;
     co_await SleepFor(runtime_.timers, seconds(1));
   }
   co_return false;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/format/keys.h"
 #include "fsd/format/names.h"
 #include "fsd/runtime/await.h"
@@ -10,7 +11,10 @@ namespace cairn::engine {
 namespace {
 
 constexpr std::size_t kAtOnce = 16;
-constexpr std::size_t kRoundMax = 4096;
+// A round waits for the grace time once: it must be able to delete what hundreds of commits in a
+// second leave behind in it.
+constexpr std::size_t kRoundMax = 1U << 16;
+constexpr std::size_t kForgottenAtOnce = 512;  // in one transaction
 
 struct Doomed {
   Seq death;
@@ -63,42 +67,54 @@ Task<Result<void>> Reaper::run(Seq log_start) {
   Seq reaped;
   while (done && !stopped_ && reaped < wanted_) {
     reaped = wanted_;
-    done = co_await round(reaped);
+    auto more = co_await round(reaped);
+    while (more && *more && !stopped_) more = co_await round(reaped);
+    if (!more) done = more.error();
   }
   running_ = false;
   co_return done;
 }
 
-Task<Result<void>> Reaper::round(Seq log_start) {
+/// True: there was more than one round takes.
+Task<Result<bool>> Reaper::round(Seq log_start) {
   std::vector<Doomed> doomed;
-  CO_TRY_OK(volume_.scan(format::doomed_key(Seq(), Seq()), format::doomed_key(log_start, Seq()),
+  const bool bounded = rule(Rule::kDeleteBelow) && rule(Rule::kDeathBelow);
+  const Seq died_before = bounded ? log_start : volume_.open_segment();
+  CO_TRY_OK(volume_.scan(format::doomed_key(Seq(), Seq()), format::doomed_key(died_before, Seq()),
                          [&](std::string_view key, std::string_view) {
                            if (!format::is_key(key, format::KeyKind::kDoomed, 2)) return true;
                            const Doomed one{.death = Seq(format::key_u64(key, 0)),
                                             .segment = Seq(format::key_u64(key, 1))};
-                           if (one.segment < log_start) doomed.push_back(one);
+                           if (one.segment < log_start || !rule(Rule::kDeleteBelow)) {
+                             doomed.push_back(one);
+                           }
                            return doomed.size() < kRoundMax;
                          }));
   // Reads that began before the death may still be under way.
   if (!doomed.empty()) co_await wait_grace();
-  if (stopped_) co_return Result<void>();
-  std::vector<Seq> segments;
-  for (const Doomed& one : doomed) segments.push_back(one.segment);
-  const bool with_gap = gap_end_ <= log_start;
-  if (with_gap) {
-    for (Seq seq = gap_first_; seq < gap_end_; seq = seq.next()) segments.push_back(seq);
+  if (stopped_) co_return false;
+  if (gap_end_ <= log_start) {
+    std::vector<Seq> gap;
+    if (!rule(Rule::kKeepEpochStart)) gap.push_back(Seq(gap_first_.value() - 1));
+    for (Seq seq = gap_first_; seq < gap_end_; seq = seq.next()) gap.push_back(seq);
+    CO_TRY_OK(co_await remove_all(std::move(gap)));
+    if (!stopped_) gap_first_ = gap_end_ = Seq();
   }
-  CO_TRY_OK(co_await remove_all(std::move(segments)));
-  if (with_gap && !stopped_) gap_first_ = gap_end_ = Seq();
-  if (stopped_ || doomed.empty()) co_return Result<void>();
-  CO_TRY_OK(co_await volume_.admit(0));
-  for (const Doomed& one : doomed) {
-    volume_.erase(format::doomed_key(one.death, one.segment));
-    volume_.erase(format::segment_key(one.segment));
-    volume_.erase(format::frames_key(one.segment));
+  for (std::size_t i = 0; i < doomed.size() && !stopped_; i += kForgottenAtOnce) {
+    const std::size_t end = std::min(doomed.size(), i + kForgottenAtOnce);
+    std::vector<Seq> segments;
+    for (std::size_t k = i; k < end; ++k) segments.push_back(doomed[k].segment);
+    CO_TRY_OK(co_await remove_all(std::move(segments)));
+    if (stopped_) break;
+    CO_TRY_OK(co_await volume_.admit(0));
+    for (std::size_t k = i; k < end; ++k) {
+      volume_.erase(format::doomed_key(doomed[k].death, doomed[k].segment));
+      volume_.erase(format::segment_key(doomed[k].segment));
+      volume_.erase(format::frames_key(doomed[k].segment));
+    }
+    deleted_ += end - i;
   }
-  deleted_ += doomed.size();
-  co_return Result<void>();
+  co_return doomed.size() == kRoundMax;
 }
 
 }  // namespace cairn::engine

@@ -32,7 +32,7 @@ class Reaper {
   [[nodiscard]] std::uint64_t deleted() const { return deleted_; }
 
  private:
-  Task<Result<void>> round(Seq log_start);
+  Task<Result<bool>> round(Seq log_start);
   Task<> wait_grace();
   Task<Result<void>> remove_all(std::vector<Seq> segments);
 

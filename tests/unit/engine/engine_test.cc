@@ -171,6 +171,27 @@ TEST_F(EngineTest, StoppingDoesNotWaitForTheGraceOfDeadSegments) {
   EXPECT_LT(sim_.now() - before, std::chrono::seconds(5));
 }
 
+TEST_F(EngineTest, StoppingDoesNotWaitForADiskThatIsFullByThen) {
+  ASSERT_TRUE(host_.start());
+  put("c/a", "1");
+  sync();
+  host_.index.set_full(true);
+  ASSERT_TRUE(host_.stop());
+  EngineHost other(sim_, bucket_);
+  ASSERT_TRUE(other.start());
+  EXPECT_EQ(other.find("c/a"), "1");
+}
+
+TEST_F(EngineTest, AllThatManyCommitsLeaveIsDeletedAfterOneGraceTime) {
+  ASSERT_TRUE(host_.start());
+  for (int i = 0; i < 9000; ++i) {
+    put("c/a", std::to_string(i));
+    sync();
+  }
+  sim_.run_for(std::chrono::minutes(3));
+  EXPECT_LT(log_objects(), 1000U);
+}
+
 TEST_F(EngineTest, ARestartWithItsIndexReplaysOnlyWhatIsNew) {
   ASSERT_TRUE(host_.start());
   for (int i = 0; i < 50; ++i) {
