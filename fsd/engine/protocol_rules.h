@@ -14,7 +14,7 @@ enum class Rule : std::uint8_t {
   kSpan,             // the window is a span of numbers, not a count of what is under way
   kKeepEpochStart,   // an epoch-start is never deleted
   kLiveAfterLook,    // live only if the manifest, read after the epoch-start, shows us
-  kBelieveAfterLook, // what was read of the log is believed after such a look
+  kBelieveAfterLook,  // what was read of the log is believed after such a look
   kIndexNotBefore,   // an index that lies before the log's start is not used
   kIndexInLog,       // nor one that ends with a segment which the log does not hold
   kFollowerLook,     // a follower believes what it read after a look at the log's start
@@ -31,6 +31,8 @@ enum class Rule : std::uint8_t {
   kGeneration,       // every writing of the manifest has a generation of its own
   kHole,             // a log with a hole is not written to
   kLook,             // a writer that commits looks at the manifest now and then
+  kReadBack,         // a segment of ours that is found after "taken" counts as put
+  kEpochOrder,       // epochs in the log are what its epoch-starts say
 };
 
 #ifdef CAIRN_PROTOCOL_MUTATIONS
