@@ -108,6 +108,7 @@ S3Store::S3Store(Runtime& runtime, boost::asio::io_context& io, Executor& io_exe
       options_(std::move(options)),
       endpoint_(std::move(endpoint)),
       direct_(endpoint_.is_loopback() && options_.proxy.empty()),
+      payload_is_safe_(endpoint_.tls || direct_),
       engine_(io, io_executor, engine_options(options_)),
       credentials_(runtime, engine_, options_.credentials),
       signer_(options_.region, "s3") {}
@@ -317,7 +318,7 @@ Task<Result<HttpResponse>> S3Store::call_inside(Call call) {
     CO_TRY(credentials, co_await credentials_.get());
   }
   std::string hash;
-  if (endpoint_.tls && call.body.size() > kHashInlineBytesMax) {
+  if (payload_is_safe_ && call.body.size() > kHashInlineBytesMax) {
     hash = kUnsignedPayload;
   } else if (call.body.size() <= kHashInlineBytesMax) {
     hash = to_hex(sha256(call.body.view()));

@@ -91,6 +91,7 @@ class S3Store final : public ObjectStore {
   bool quoting_known_ = false;
   const Endpoint endpoint_;   // with the bucket in its host name or in its path
   const bool direct_;
+  const bool payload_is_safe_;  // nobody on the way could change it
   CurlEngine engine_;
   CredentialChain credentials_;
   Signer signer_;
