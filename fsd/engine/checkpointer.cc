@@ -5,6 +5,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/engine/limits.h"
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 #include "fsd/format/names.h"
 #include "fsd/format/table.h"
@@ -69,6 +70,12 @@ void order_keys(const std::string& keys, std::vector<std::string_view>& ordered)
 
 }  // namespace
 
+std::vector<std::string> Checkpointer::names_of(const Work& work) {
+  std::vector<std::string> names;
+  for (const format::TableInfo& table : work.tables) names.push_back(table.name);
+  return names;
+}
+
 Checkpointer::Checkpointer(LogAccess access, LogReader& reader, IndexFeeder& feeder,
                            format::Compression compression, Events events)
     : access_(std::move(access)),
@@ -81,6 +88,7 @@ Checkpointer::Checkpointer(LogAccess access, LogReader& reader, IndexFeeder& fee
 
 void Checkpointer::start(StoredManifest manifest, format::Position index_at) {
   manifest_ = std::move(manifest);
+  generation_ = manifest_.manifest.generation;
   keys_known_from_ = index_at;
 }
 
@@ -211,21 +219,38 @@ Task<Result<void>> Checkpointer::publish(std::shared_ptr<Work> work) {
     wanted.tables.insert(wanted.tables.end(), work->tables.begin(), work->tables.end());
   }
   wanted.checkpoint = work->at;
-  ++wanted.generation;
+  // Never the same twice: a try whose outcome stayed unknown may still arrive, and must not be
+  // taken for a later one.
+  if (rule(Rule::kGeneration)) wanted.generation = ++generation_;
+  if (!rule(Rule::kRemoveAfter)) co_await remove_tables(replaced);
   auto outcome = co_await client_.replace(manifest_, std::move(wanted));
   if (!outcome) {
+    if (!rule(Rule::kNoAbandoning)) co_await remove_tables(names_of(*work));
     // Unknown: a table of a manifest that may yet appear must stay, and so must what it replaces.
     co_return outcome.error();
   }
   if (!*outcome) {
-    events_.on_failed(Error(EngineErrc::kFenced,
-                            "another daemon has taken this volume over; this one has stopped"));
-    co_return Error(EngineErrc::kFenced, "fenced");
+    auto refused = co_await on_refused(work);
+    co_return refused;
   }
   manifest_ = std::move(**outcome);
   keys_known_from_ = checkpoint();
   co_await remove_tables(std::move(replaced));
   co_return Result<void>();
+}
+
+// Another writer has the manifest now, or a try of our own that was given up has arrived late. Then
+// the next checkpoint goes on from there: the keys that this one wrote are kept for it.
+Task<Result<void>> Checkpointer::on_refused(std::shared_ptr<Work> work) {
+  CO_TRY(StoredManifest now, co_await client_.get());
+  if (is_ours(now)) {
+    manifest_ = std::move(now);
+    co_return Error(object_store::StoreErrc::kConflict, "an earlier checkpoint arrived late");
+  }
+  if (!rule(Rule::kNoCleaning)) co_await remove_tables(names_of(*work));
+  events_.on_failed(Error(EngineErrc::kFenced,
+                          "another daemon has taken this volume over; this one has stopped"));
+  co_return Error(EngineErrc::kFenced, "fenced");
 }
 
 Task<> Checkpointer::remove_tables(std::vector<std::string> names) {
@@ -236,10 +261,14 @@ Task<> Checkpointer::remove_tables(std::vector<std::string> names) {
   }
 }
 
+bool Checkpointer::is_ours(const StoredManifest& now) const {
+  return now.manifest.epoch == manifest_.manifest.epoch &&
+         (now.manifest.nonce == manifest_.manifest.nonce || !rule(Rule::kNonce));
+}
+
 Task<Result<bool>> Checkpointer::look() {
   CO_TRY(StoredManifest now, co_await client_.get());
-  co_return now.manifest.epoch == manifest_.manifest.epoch &&
-      now.manifest.nonce == manifest_.manifest.nonce;
+  co_return is_ours(now);
 }
 
 Task<Result<void>> Checkpointer::sweep() {
@@ -253,7 +282,8 @@ Task<Result<void>> Checkpointer::sweep() {
       after = object.key;
       auto name = format::parse_object_name(object.key);
       const bool earlier = name && name->kind == format::ObjectName::Kind::kTable &&
-                           name->epoch < manifest_.manifest.epoch;
+                           (name->epoch < manifest_.manifest.epoch ||
+                            !rule(Rule::kSweepEarlier));
       if (earlier && !named.contains(object.key)) orphans.push_back(object.key);
     }
     if (!page.more || page.objects.empty()) break;

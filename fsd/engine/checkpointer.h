@@ -46,6 +46,9 @@ class Checkpointer {
   Task<Result<void>> put_table(std::shared_ptr<Work> work, format::FinishedTable table,
                                std::uint64_t number);
   Task<Result<void>> publish(std::shared_ptr<Work> work);
+  Task<Result<void>> on_refused(std::shared_ptr<Work> work);
+  static std::vector<std::string> names_of(const Work& work);
+  [[nodiscard]] bool is_ours(const StoredManifest& now) const;
   Task<> remove_tables(std::vector<std::string> names);
   [[nodiscard]] bool deltas_have_grown(std::size_t next_delta_bytes) const;
 
@@ -56,6 +59,7 @@ class Checkpointer {
   Events events_;
   ManifestClient client_;
   StoredManifest manifest_;
+  std::uint64_t generation_ = 0;  // of the last try, whatever became of it
   format::Position keys_known_from_;  // changed keys are known from here on
   std::string keys_kept_;             // of a checkpoint that did not come about
   std::uint64_t next_table_ = 1;
