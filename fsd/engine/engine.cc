@@ -1,6 +1,7 @@
 #include "fsd/engine/engine.h"
 
 #include "fsd/base/log.h"
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/format/keys.h"
 
 namespace cairn::engine {
@@ -164,7 +165,7 @@ void Engine::arm_look_timer() {
 }
 
 Task<> Engine::look() {
-  if (!background_.enter()) co_return;
+  if (!rule(Rule::kLook) || !background_.enter()) co_return;
   auto ours = co_await checkpointer_.look();
   const bool gone = !ours && is(ours.error(), EngineErrc::kLost);
   if (gone) {

@@ -4,6 +4,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/engine/limits.h"
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 #include "fsd/format/format_error.h"
 #include "fsd/format/keys.h"
@@ -137,9 +138,9 @@ Task<Result<format::Position>> load_index(LogAccess access, LogReader& reader,
     if (at && stamp->volume == index_volume(access.parameters.identity)) {
       if (*at == manifest.checkpoint) co_return *at;
       reason = "it lies before the start of the log";
-      if (at->next_seq >= manifest.checkpoint.next_seq) {
+      if (at->next_seq >= manifest.checkpoint.next_seq || !rule(Rule::kIndexNotBefore)) {
         CO_TRY(const bool believed, co_await is_in_log(access, reader, *at));
-        if (believed) co_return *at;
+        if (believed || !rule(Rule::kIndexInLog)) co_return *at;
         reason = "the log does not contain the segment that it ends with";
       }
     }

@@ -2,6 +2,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/engine/limits.h"
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/format/names.h"
 #include "fsd/runtime/await.h"
 
@@ -22,6 +23,9 @@ Task<Result<bool>> is_ours(LogReader& reader, format::SegmentHeader header) {
   }
   if (!*front) co_return false;  // taken, and then gone: superseded long ago
   const format::SegmentHeader& found = (*front)->header;
+  if (!rule(Rule::kIdentity)) co_return true;
+  const bool starts = header.kind == format::SegmentKind::kEpochStart;
+  if (!rule(starts ? Rule::kOwnEpochStart : Rule::kReadBack)) co_return false;
   co_return found.nonce == header.nonce && found.seq == header.seq && found.id == header.id;
 }
 

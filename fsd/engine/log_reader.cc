@@ -1,6 +1,7 @@
 #include "fsd/engine/log_reader.h"
 
 #include "fsd/engine/limits.h"
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 #include "fsd/format/format_error.h"
 #include "fsd/format/names.h"
@@ -22,7 +23,8 @@ Error undecodable(Seq seq, const Error& why) {
 }  // namespace
 
 format::Position position_after(const format::SegmentHeader& header) {
-  return {.next_seq = header.next_seq, .epoch = header.epoch, .last = header.id};
+  const Seq next = rule(Rule::kNextSeq) ? header.next_seq : header.seq.next();
+  return {.next_seq = next, .epoch = header.epoch, .last = header.id};
 }
 
 Task<Result<std::optional<format::SegmentFront>>> LogReader::read_front(Seq seq) {
@@ -68,7 +70,7 @@ std::optional<Error> LogReader::cannot_follow(const format::Position& at,
                             ? header.epoch > at.epoch && header.next_seq > header.seq
                             : header.kind == SegmentKind::kData && header.epoch == at.epoch &&
                                   header.next_seq == header.seq.next();
-  if (in_order) return std::nullopt;
+  if (in_order || !rule(Rule::kEpochOrder)) return std::nullopt;
   return Error(EngineErrc::kLost, "a segment of the log is of the wrong epoch", name);
 }
 

@@ -2,6 +2,7 @@
 
 #include "fsd/engine/limits.h"
 #include "fsd/engine/log_put.h"
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 
 namespace cairn::engine {
@@ -44,6 +45,17 @@ const Flight* LogWriter::find(Seq seq) const {
   if (flights_.empty() || seq < flights_.front()->header.seq) return nullptr;
   const std::uint64_t index = seq.value() - flights_.front()->header.seq.value();
   return index < flights_.size() ? flights_[index].get() : nullptr;
+}
+
+bool LogWriter::within_window(Seq seq) const {
+  std::uint64_t before = seq.value() - durable_end().value();
+  if (!rule(Rule::kSpan)) {
+    before = 0;
+    for (const auto& flight : flights_) {
+      before += flight->header.seq < seq && !flight->acknowledged ? 1 : 0;
+    }
+  }
+  return before < options_.window;
 }
 
 Task<> LogWriter::seal(std::shared_ptr<Flight> flight) {

@@ -78,9 +78,7 @@ class LogWriter {
   [[nodiscard]] std::size_t room() const {
     return std::min(link_.in_flight_max(), options_.window_bytes);
   }
-  [[nodiscard]] bool within_window(Seq seq) const {
-    return seq.value() < durable_end().value() + options_.window;
-  }
+  [[nodiscard]] bool within_window(Seq seq) const;
   Task<> send(std::shared_ptr<Flight> flight);
   Task<> seal(std::shared_ptr<Flight> flight);
   void on_acknowledged(Flight& flight);

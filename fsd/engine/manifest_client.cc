@@ -1,5 +1,6 @@
 #include "fsd/engine/manifest_client.h"
 
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 #include "fsd/format/format_error.h"
 #include "fsd/format/names.h"
@@ -10,7 +11,8 @@ using object_store::PutCondition;
 using object_store::StoreErrc;
 
 bool same_version(const format::Manifest& a, const format::Manifest& b) {
-  return a.epoch == b.epoch && a.nonce == b.nonce && a.generation == b.generation;
+  return a.epoch == b.epoch && (a.nonce == b.nonce || !rule(Rule::kNonce)) &&
+         a.generation == b.generation;
 }
 
 Task<Result<StoredManifest>> ManifestClient::get() {

@@ -15,6 +15,7 @@
 #include "fsd/engine/index_loader.h"
 #include "fsd/engine/limits.h"
 #include "fsd/engine/log_put.h"
+#include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 #include "fsd/format/keys.h"
 #include "fsd/format/names.h"
@@ -35,7 +36,7 @@ Task<Result<StoredManifest>> claim(ManifestClient& client, format::WriterNonce n
     format::Manifest wanted = read.manifest;
     wanted.epoch = wanted.epoch.next();
     wanted.nonce = nonce;
-    ++wanted.generation;
+    if (rule(Rule::kGeneration)) ++wanted.generation;
     CO_TRY(auto replaced, co_await client.replace(std::move(read), std::move(wanted)));
     if (replaced) co_return std::move(*replaced);
   }
@@ -45,7 +46,8 @@ Task<Result<StoredManifest>> claim(ManifestClient& client, format::WriterNonce n
 /// Nothing if the manifest still shows this writer.
 Task<Result<void>> still_ours(ManifestClient& client, format::Manifest ours) {
   CO_TRY(StoredManifest now, co_await client.get());
-  if (now.manifest.epoch == ours.epoch && now.manifest.nonce == ours.nonce) {
+  if (now.manifest.epoch == ours.epoch &&
+      (now.manifest.nonce == ours.nonce || !rule(Rule::kNonce))) {
     co_return Result<void>();
   }
   co_return superseded();
@@ -57,7 +59,7 @@ Task<Result<bool>> check_no_hole(LogAccess access, LogReader& reader, Seq end) {
   const std::uint64_t window = access.parameters.window;
   CO_TRY(const bool hole,
          co_await reader.anything_in(Seq(end.value() + window), window));
-  if (!hole) co_return true;
+  if (!hole || !rule(Rule::kHole)) co_return true;
   CO_TRY(const bool filled, co_await reader.anything_in(end, 1));
   if (filled) co_return false;
   co_return Error(EngineErrc::kLost,
@@ -82,7 +84,9 @@ struct Taker {
     for (;;) {
       CO_TRY(auto read, co_await reader.read_run(opened.tip, kReplayParallel));
       auto run = std::make_shared<LogReader::Run>(std::move(read));
-      CO_TRY_OK(co_await still_ours(client, opened.manifest.manifest));
+      if (rule(Rule::kBelieveAfterLook)) {
+        CO_TRY_OK(co_await still_ours(client, opened.manifest.manifest));
+      }
       if (run->broken) co_return *run->broken;
       CO_TRY_OK(co_await apply_run(access, run, opened.tip));
       opened.tip = run->end;
@@ -109,11 +113,13 @@ struct Taker {
            co_await put_segment(access.runtime, access.store, reader, header,
                                 SharedBytes::from(std::move(sealed.object)), nullptr));
     if (!ours) co_return false;
-    CO_TRY_OK(co_await still_ours(client, manifest));  // step 5
+    const bool look_first = rule(Rule::kLiveAfterLook) && rule(Rule::kIndexLate);
+    if (look_first) CO_TRY_OK(co_await still_ours(client, manifest));  // step 5
     auto run = std::make_shared<LogReader::Run>();
     run->segments.emplace_back().header = header;
     run->end = position_after(header);
     CO_TRY_OK(co_await apply_run(access, run, opened.tip));
+    if (!rule(Rule::kIndexLate)) CO_TRY_OK(co_await still_ours(client, manifest));
     opened.epoch_start = header.seq;
     opened.tip = run->end;
     co_return true;
@@ -156,7 +162,7 @@ Task<Result<OpenedLog>> run_follow(std::shared_ptr<Taker> taker) {
     auto run = std::make_shared<LogReader::Run>(std::move(read));
     // Slots below the log's start may be gone, and written again by a sleeper: load again then.
     CO_TRY(StoredManifest now, co_await taker->client.get());
-    if (now.manifest.checkpoint.next_seq > opened.tip.next_seq) {
+    if (now.manifest.checkpoint.next_seq > opened.tip.next_seq && rule(Rule::kFollowerLook)) {
       opened.manifest = std::move(now);
       CO_TRY(opened.tip, co_await load_index(taker->access, taker->reader,
                                              opened.manifest.manifest, opened.rebuilt));
