@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "fsd/base/check.h"
+#include "fsd/engine/manifest_client.h"
 #include "fsd/format/keys.h"
 #include "fsd/format/segment_record.h"
 #include "fsd/runtime/await.h"
@@ -46,6 +48,7 @@ Daemon::Daemon(Shared& shared, index::MemoryIndex& index, std::string name,
       index_(index) {
   options_.on_failed = [this](Error error) {
     shared_.verdict.say(name_ + " failed: " + error.message());
+    if (is(error, EngineErrc::kFenced)) check_fenced();
     failure_ = std::move(error);
   };
   begin([this] { return open(); });
@@ -75,6 +78,18 @@ Task<> Daemon::open() {
     phase_ = Phase::kEnded;
   }
   --under_way_;
+}
+
+/// Who says that he is fenced must be.
+void Daemon::check_fenced() {
+  engine::ManifestClient client(shared_.bucket, shared_.volume.sealer,
+                                shared_.volume.parameters.identity, random_);
+  auto manifest = client.get();
+  CHECK(manifest.done());
+  const auto now = manifest.take();
+  if (now && now->manifest.epoch == engine_->stats().epoch) {
+    shared_.verdict.violation(name_ + " says that it is fenced, and nobody else has the volume");
+  }
 }
 
 // Nobody may fail to start for another reason than these.

@@ -83,6 +83,7 @@ class Daemon {
   void overwrite_in(State& state, const std::string& key);
   void drop_from(State& state, const std::string& key);
   void on_open_failed(const Error& error);
+  void check_fenced();
   void check_recovered();
   Task<> check_bytes(Txn txn);
   std::string random_bytes();

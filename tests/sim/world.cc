@@ -35,6 +35,7 @@ Settings Settings::draw(SeededRandom& random) {
   engine.checkpoint_batch_bytes = pick<std::uint64_t>(random, {4U << 10, 1U << 20});
   if (random.one_in(4)) {
     settings.faults.again_one_in = 0;  // a good day
+    settings.calm = random.one_in(3);
   } else {
     settings.faults = FaultyStore::Options::bad_day();
     settings.faults.timeout = pick<Duration>(random, {milliseconds(200), seconds(5)});
@@ -135,6 +136,7 @@ void World::act(Host& host) {
 
 void World::trouble(Host& host) {
   Daemon& daemon = *host.daemon;
+  quiet_ = false;
   switch (random_.below(8)) {
     case 0:
     case 1:
@@ -164,7 +166,7 @@ void World::step() {
     bool anybody = false;
     for (const Host& other : hosts_) anybody |= other.daemon && !other.paused;
     if (!anybody || random_.one_in(8)) start(host);
-  } else if (random_.one_in(12)) {
+  } else if (!settings_.calm && random_.one_in(12)) {
     trouble(host);
   } else if (host.daemon->running() && !host.daemon->failed()) {
     act(host);
@@ -185,7 +187,7 @@ std::vector<std::string> World::run() {
 void World::end_all() {
   for (Host& host : hosts_) {
     host.full_until = host.away_until = {};
-    if (host.daemon && host.daemon->phase() != Daemon::Phase::kEnded) host.daemon->crash();
+    if (host.daemon && !host.daemon->ended()) host.daemon->crash();
   }
   const bool all = wait_until(minutes(30), [&] {
     tend();

@@ -17,6 +17,7 @@ struct Settings {
   testing::FaultyStore::Options faults;
   std::uint64_t steps = 0;
   std::uint64_t hosts = 3;
+  bool calm = false;  // take-overs, but nobody crashes, sleeps or loses his network
   static Settings draw(testing::SeededRandom& random);
   [[nodiscard]] std::string description() const;
 };
@@ -64,6 +65,7 @@ class World {
   std::vector<Host> hosts_;
   std::uint64_t lives_ = 0;
   Epoch last_epoch_;
+  bool quiet_ = true;  // no request can take effect long after it was sent
 };
 
 }  // namespace cairn::sim

@@ -1,6 +1,7 @@
 // What must hold when a world has come to rest: a last daemon starts on a host that knows nothing,
 // finds all that was acknowledged, and leaves no object behind that nobody needs.
 
+#include <map>
 #include <set>
 
 #include "fsd/format/keys.h"
@@ -77,7 +78,7 @@ void World::check_objects(Daemon& last) {
   std::set<std::string> tables;
   for (const auto& table : manifest->manifest.tables) tables.insert(table.name);
   std::set<Seq> gaps;
-  std::set<Seq> present;
+  std::map<Seq, Epoch> others;
   engine::LogReader reader(bucket_, shared_->volume.sealer, shared_->volume.parameters.identity);
   for (const auto& [key, object] : bucket_.objects()) {
     const auto name = format::parse_object_name(key);
@@ -90,9 +91,13 @@ void World::check_objects(Daemon& last) {
     const bool epoch_start =
         front && *front && (*front)->header.kind == format::SegmentKind::kEpochStart;
     if (epoch_start) {
+      verdict_.say("epoch " + std::to_string((*front)->header.epoch.value()) + " starts at " +
+                   std::to_string(name->seq.value()));
       for (Seq s = name->seq.next(); s < (*front)->header.next_seq; s = s.next()) gaps.insert(s);
     } else if (!needed.contains(name->seq)) {
-      present.insert(name->seq);
+      others[name->seq] = front && *front ? (*front)->header.epoch : Epoch();
+      verdict_.say("segment " + std::to_string(name->seq.value()) + " of epoch " +
+                   std::to_string(others[name->seq].value()) + " is known to nobody");
     }
   }
   for (const Seq seq : live) {
@@ -102,8 +107,8 @@ void World::check_objects(Daemon& last) {
   }
   // A request that took effect after its slot had been deleted leaves an object that nobody knows,
   // and so may what a predecessor had under way in the gap behind an epoch-start.
-  if (settings_.faults.drop_one_in != 0) return;
-  for (const Seq seq : present) {
+  if (settings_.faults.drop_one_in != 0 || !quiet_) return;
+  for (const auto& [seq, epoch] : others) {
     if (gaps.contains(seq)) continue;
     verdict_.violation("segment " + std::to_string(seq.value()) + " is left over");
   }
