@@ -69,9 +69,8 @@ Result<daemon::MadeStore> make_store(RealRuntime& runtime, const config::Setting
     case config::StorageUrl::Kind::kS3:
       return make_s3_store(runtime, settings);
     case config::StorageUrl::Kind::kFile: {
-      TRY(made.store,
-          object_store::FileStore::open(runtime.runtime().core, runtime.runtime().pool,
-                                        settings.storage.url->directory));
+      TRY(made.store, object_store::FileStore::open(runtime.runtime().core, runtime.runtime().pool,
+                                                    settings.storage.url->directory));
       return made;
     }
     case config::StorageUrl::Kind::kMemory:

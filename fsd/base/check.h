@@ -12,7 +12,8 @@ namespace cairn {
 
 /// Stays on in release builds. For errors of the programmer only, never for bytes that came from a
 /// disk, the bucket or a client.
-#define CHECK(condition)                                   \
-  do {                                                     \
-    if (!(condition)) [[unlikely]] ::cairn::check_failed(#condition); \
+#define CHECK(condition)                 \
+  do {                                   \
+    if (!(condition)) [[unlikely]]       \
+      ::cairn::check_failed(#condition); \
   } while (false)

@@ -45,12 +45,14 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 
 #define CAIRN_CONCAT_INNER(a, b) a##b
 #define CAIRN_CONCAT(a, b) CAIRN_CONCAT_INNER(a, b)
-#define CAIRN_TRY_IMPL(leave, tmp, declaration, ...)               \
-  auto tmp = (__VA_ARGS__);                                        \
-  if (!tmp) [[unlikely]] leave ::cairn::Error(std::move(tmp).error()); \
+#define CAIRN_TRY_IMPL(leave, tmp, declaration, ...) \
+  auto tmp = (__VA_ARGS__);                          \
+  if (!tmp) [[unlikely]]                             \
+    leave ::cairn::Error(std::move(tmp).error());    \
   declaration = *std::move(tmp)
-#define CAIRN_OK_IMPL(leave, tmp, ...) \
-  if (auto tmp = (__VA_ARGS__); !tmp) [[unlikely]] leave ::cairn::Error(std::move(tmp).error())
+#define CAIRN_OK_IMPL(leave, tmp, ...)             \
+  if (auto tmp = (__VA_ARGS__); !tmp) [[unlikely]] \
+  leave ::cairn::Error(std::move(tmp).error())
 
 /// TRY(auto x, f()): x is the value, or this function returns the error.
 #define TRY(declaration, ...) \

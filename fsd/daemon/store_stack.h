@@ -17,9 +17,9 @@ namespace cairn::daemon {
 /// The store that the settings name, with what only some kinds can do.
 struct MadeStore {
   std::unique_ptr<object_store::ObjectStore> store;
-  std::function<void(bool)> set_bare_etags;              // may be empty
-  std::function<Task<Result<bool>>()> keeps_versions;    // may be empty
-  std::function<Task<>()> stop;                          // may be empty
+  std::function<void(bool)> set_bare_etags;            // may be empty
+  std::function<Task<Result<bool>>()> keeps_versions;  // may be empty
+  std::function<Task<>()> stop;                        // may be empty
 };
 using StoreFactory = std::function<Result<MadeStore>(RealRuntime&, const config::Settings&)>;
 

@@ -83,8 +83,7 @@ Checkpointer::Checkpointer(LogAccess access, LogReader& reader, IndexFeeder& fee
       feeder_(feeder),
       compression_(compression),
       events_(std::move(events)),
-      client_(access_.store, access_.sealer, access_.parameters.identity,
-              access_.runtime.random) {}
+      client_(access_.store, access_.sealer, access_.parameters.identity, access_.runtime.random) {}
 
 void Checkpointer::start(StoredManifest manifest, format::Position index_at) {
   manifest_ = std::move(manifest);
@@ -256,8 +255,8 @@ Task<Result<void>> Checkpointer::on_refused(std::shared_ptr<Work> work) {
 Task<> Checkpointer::remove_tables(std::vector<std::string> names) {
   for (const std::string& name : names) {
     auto removed = co_await access_.store.remove(name);
-    if (!removed) log::warn("{} is no longer needed but stays: {}", name,
-                            removed.error().message());
+    if (!removed)
+      log::warn("{} is no longer needed but stays: {}", name, removed.error().message());
   }
 }
 
@@ -282,8 +281,7 @@ Task<Result<void>> Checkpointer::sweep() {
       after = object.key;
       auto name = format::parse_object_name(object.key);
       const bool earlier = name && name->kind == format::ObjectName::Kind::kTable &&
-                           (name->epoch < manifest_.manifest.epoch ||
-                            !rule(Rule::kSweepEarlier));
+                           (name->epoch < manifest_.manifest.epoch || !rule(Rule::kSweepEarlier));
       if (earlier && !named.contains(object.key)) orphans.push_back(object.key);
     }
     if (!page.more || page.objects.empty()) break;

@@ -27,9 +27,7 @@ class Checkpointer {
 
   void start(StoredManifest manifest, format::Position index_at);
   /// The log before this is no longer needed: the manifest says so, surely.
-  [[nodiscard]] const format::Position& checkpoint() const {
-    return manifest_.manifest.checkpoint;
-  }
+  [[nodiscard]] const format::Position& checkpoint() const { return manifest_.manifest.checkpoint; }
   [[nodiscard]] const StoredManifest& manifest() const { return manifest_; }
   /// One checkpoint of what is durable now. The caller runs one at a time.
   /// Fails with: kFenced, StoreErrc (it may be tried again later), IndexErrc.
@@ -59,7 +57,7 @@ class Checkpointer {
   Events events_;
   ManifestClient client_;
   StoredManifest manifest_;
-  std::uint64_t generation_ = 0;  // of the last try, whatever became of it
+  std::uint64_t generation_ = 0;      // of the last try, whatever became of it
   format::Position keys_known_from_;  // changed keys are known from here on
   std::string keys_kept_;             // of a checkpoint that did not come about
   std::uint64_t next_table_ = 1;

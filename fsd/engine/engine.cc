@@ -68,9 +68,9 @@ void Engine::begin_segment() {
 
 void Engine::seal(bool awaited) {
   const Seq seq = writer_.next_seq();
-  auto flushed = accounts_.flush(
-      metadata_, seq, open_.arena->size(),
-      [this](std::string_view key, std::string_view value) { change(key, value); });
+  auto flushed =
+      accounts_.flush(metadata_, seq, open_.arena->size(),
+                      [this](std::string_view key, std::string_view value) { change(key, value); });
   if (!flushed) return fail(flushed.error());
 
   auto flight = std::make_shared<Flight>();
@@ -108,16 +108,15 @@ void Engine::on_durable(Flight& flight) {
     metadata_.overlay().set(key, value, seq);
     flight.changes.add(key, value);
     for (std::size_t i = 0; i < flight.arena->frames(); ++i) {
-      cache_.insert({flight.header.id, static_cast<std::uint32_t>(i)},
-                    flight.arena->share_frame(i), FrameCache::Use::kDemand);
+      cache_.insert({flight.header.id, static_cast<std::uint32_t>(i)}, flight.arena->share_frame(i),
+                    FrameCache::Use::kDemand);
     }
   }
   batch_bytes_since_checkpoint_ += flight.changes.bytes();
   ++segments_since_checkpoint_;
   committed_since_look_ = true;
-  feeder_.add({.seq = seq,
-               .after = position_after(flight.header),
-               .changes = std::move(flight.changes)});
+  feeder_.add(
+      {.seq = seq, .after = position_after(flight.header), .changes = std::move(flight.changes)});
   if (!look_timer_set_) arm_look_timer();
   consider_checkpoint();
 }

@@ -67,8 +67,8 @@ Result<void> load_table(index::Index& index, ByteView object, const format::Seal
   auto read = format::read_table(
       object, sealer,
       [&](std::string_view key, std::optional<std::string_view> value) -> Result<void> {
-        places.push_back({storage.size(), key.size(), value ? value->size() : 0,
-                          value.has_value()});
+        places.push_back(
+            {storage.size(), key.size(), value ? value->size() : 0, value.has_value()});
         storage.append(key);
         if (value) storage.append(*value);
         return storage.size() < (1U << 20) ? Result<void>() : flush();

@@ -26,8 +26,8 @@ class LinkRate {
   /// What is to be known of one segment under way.
   struct Sent {
     Duration at{};
-    Duration older_sent_at{};            // when what was acknowledged last then had been sent
-    Duration acknowledged_at{};          // ... and when that was
+    Duration older_sent_at{};              // when what was acknowledged last then had been sent
+    Duration acknowledged_at{};            // ... and when that was
     std::uint64_t acknowledged_bytes = 0;  // all until then
     bool link_busy = false;
   };

@@ -44,8 +44,8 @@ Task<Result<std::optional<StoredManifest>>> ManifestClient::replace(StoredManife
     auto put = co_await store_.put(std::string(format::kManifestName), body,
                                    PutCondition::etag(known.etag));
     if (put) co_return Outcome(StoredManifest{std::move(wanted), std::move(*put)});
-    const bool refused = is(put.error(), StoreErrc::kPreconditionFailed) ||
-                         is(put.error(), StoreErrc::kNotFound);
+    const bool refused =
+        is(put.error(), StoreErrc::kPreconditionFailed) || is(put.error(), StoreErrc::kNotFound);
     if (!refused && !object_store::may_retry(put.error())) co_return put.error();
     CO_TRY(StoredManifest now, co_await get());
     if (same_version(now.manifest, wanted)) co_return Outcome(std::move(now));

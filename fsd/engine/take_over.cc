@@ -57,8 +57,7 @@ Task<Result<void>> still_ours(ManifestClient& client, format::Manifest ours) {
 /// had been filled. False: the slot was filled meanwhile, by a writer that still runs; replay on.
 Task<Result<bool>> check_no_hole(LogAccess access, LogReader& reader, Seq end) {
   const std::uint64_t window = access.parameters.window;
-  CO_TRY(const bool hole,
-         co_await reader.anything_in(Seq(end.value() + window), window));
+  CO_TRY(const bool hole, co_await reader.anything_in(Seq(end.value() + window), window));
   if (!hole || !rule(Rule::kHole)) co_return true;
   CO_TRY(const bool filled, co_await reader.anything_in(end, 1));
   if (filled) co_return false;
@@ -98,16 +97,16 @@ struct Taker {
   /// Step 4. False: the slot was filled meanwhile.
   Task<Result<bool>> put_epoch_start() {
     const format::Manifest& manifest = opened.manifest.manifest;
-    format::SegmentHeader header{.identity = access.parameters.identity,
-                                 .epoch = manifest.epoch,
-                                 .nonce = manifest.nonce,
-                                 .seq = opened.tip.next_seq,
-                                 .id = format::SegmentId::random(access.runtime.random),
-                                 .previous = opened.tip.last,
-                                 .next_seq = Seq(opened.tip.next_seq.value() +
-                                                 access.parameters.window),
-                                 .kind = format::SegmentKind::kEpochStart,
-                                 .frame_bytes = access.parameters.frame_bytes};
+    format::SegmentHeader header{
+        .identity = access.parameters.identity,
+        .epoch = manifest.epoch,
+        .nonce = manifest.nonce,
+        .seq = opened.tip.next_seq,
+        .id = format::SegmentId::random(access.runtime.random),
+        .previous = opened.tip.last,
+        .next_seq = Seq(opened.tip.next_seq.value() + access.parameters.window),
+        .kind = format::SegmentKind::kEpochStart,
+        .frame_bytes = access.parameters.frame_bytes};
     auto sealed = format::seal_segment(header, {}, {}, format::Compression::none(), access.sealer);
     CO_TRY(const bool ours,
            co_await put_segment(access.runtime, access.store, reader, header,
@@ -130,8 +129,8 @@ Task<Result<OpenedLog>> run_take_over(std::shared_ptr<Taker> taker) {
   OpenedLog& opened = taker->opened;
   opened.nonce = format::WriterNonce::random(taker->access.runtime.random);
   CO_TRY(opened.manifest, co_await claim(taker->client, opened.nonce));
-  auto loaded = co_await load_index(taker->access, taker->reader, opened.manifest.manifest,
-                                    opened.rebuilt);
+  auto loaded =
+      co_await load_index(taker->access, taker->reader, opened.manifest.manifest, opened.rebuilt);
   if (!loaded) {
     // What a successor has replaced may be gone: then this is the reason.
     CO_TRY_OK(co_await still_ours(taker->client, opened.manifest.manifest));
@@ -164,8 +163,8 @@ Task<Result<OpenedLog>> run_follow(std::shared_ptr<Taker> taker) {
     CO_TRY(StoredManifest now, co_await taker->client.get());
     if (now.manifest.checkpoint.next_seq > opened.tip.next_seq && rule(Rule::kFollowerLook)) {
       opened.manifest = std::move(now);
-      CO_TRY(opened.tip, co_await load_index(taker->access, taker->reader,
-                                             opened.manifest.manifest, opened.rebuilt));
+      CO_TRY(opened.tip, co_await load_index(taker->access, taker->reader, opened.manifest.manifest,
+                                             opened.rebuilt));
       continue;
     }
     if (run->broken) co_return *run->broken;
@@ -182,8 +181,8 @@ std::string index_volume(const format::VolumeIdentity& identity) {
   return format::to_hex(identity.volume) + "/" + format::to_hex(identity.incarnation);
 }
 
-std::vector<index::Change> index_changes(const format::SegmentFront& front,
-                                         std::string& frames_key, std::string& frames_value) {
+std::vector<index::Change> index_changes(const format::SegmentFront& front, std::string& frames_key,
+                                         std::string& frames_value) {
   std::vector<index::Change> changes;
   for (const format::BatchEntry& entry : front.batch.entries()) {
     changes.push_back({.key = entry.key, .value = entry.value});

@@ -10,15 +10,24 @@ class EngineCategory final : public std::error_category {
   [[nodiscard]] const char* name() const noexcept override { return "engine"; }
   [[nodiscard]] std::string message(int code) const override {
     switch (static_cast<EngineErrc>(code)) {
-      case EngineErrc::kFenced: return "another daemon has taken this volume over";
-      case EngineErrc::kReadOnly: return "the volume is open for reading only";
-      case EngineErrc::kDamaged: return "stored bytes are damaged";
-      case EngineErrc::kStopped: return "the volume is closed";
-      case EngineErrc::kUnavailable: return "the object store does not answer";
-      case EngineErrc::kNewerFormat: return "the volume was written by a newer version of Cairn";
-      case EngineErrc::kNotAVolume: return "there is no Cairn volume at this place";
-      case EngineErrc::kWrongPassword: return "the password does not open this volume";
-      case EngineErrc::kLost: return "an object of the log is missing";
+      case EngineErrc::kFenced:
+        return "another daemon has taken this volume over";
+      case EngineErrc::kReadOnly:
+        return "the volume is open for reading only";
+      case EngineErrc::kDamaged:
+        return "stored bytes are damaged";
+      case EngineErrc::kStopped:
+        return "the volume is closed";
+      case EngineErrc::kUnavailable:
+        return "the object store does not answer";
+      case EngineErrc::kNewerFormat:
+        return "the volume was written by a newer version of Cairn";
+      case EngineErrc::kNotAVolume:
+        return "there is no Cairn volume at this place";
+      case EngineErrc::kWrongPassword:
+        return "the password does not open this volume";
+      case EngineErrc::kLost:
+        return "an object of the log is missing";
     }
     return "unknown";
   }

@@ -153,9 +153,9 @@ Task<Result<void>> change_volume_password(Runtime& runtime, object_store::Object
   };
   auto changed = co_await RunOn(runtime.pool, runtime.core, std::move(work));
   if (!changed) co_return from_format(changed.error());
-  auto put = co_await store.put(std::string(format::kVolumeName),
-                                SharedBytes::from(std::move(*changed)),
-                                PutCondition::etag(object->etag));
+  auto put =
+      co_await store.put(std::string(format::kVolumeName), SharedBytes::from(std::move(*changed)),
+                         PutCondition::etag(object->etag));
   if (!put) co_return put.error();
   co_return Result<void>();
 }

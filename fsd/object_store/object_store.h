@@ -14,18 +14,18 @@ namespace cairn::object_store {
 /// What went wrong, as far as a caller must tell cases apart. default_error_condition() names the
 /// errno: all are EIO but where it says otherwise.
 enum class StoreErrc {
-  kNotFound = 1,          // no such object (ENOENT)
-  kPreconditionFailed,    // the object exists, or has another etag: nothing was written (EEXIST)
-  kConflict,              // a concurrent conditional write; says nothing about the outcome
-  kUnavailable,           // 5xx, time-out, refused, reset: says nothing about the outcome
-  kThrottled,             // SlowDown, 429: says nothing about the outcome
-  kAccessDenied,          // credentials are valid but may not do this (EACCES)
-  kBadCredentials,        // unknown key, wrong secret, expired token (EACCES)
-  kClockSkew,             // the store refuses our clock
+  kNotFound = 1,        // no such object (ENOENT)
+  kPreconditionFailed,  // the object exists, or has another etag: nothing was written (EEXIST)
+  kConflict,            // a concurrent conditional write; says nothing about the outcome
+  kUnavailable,         // 5xx, time-out, refused, reset: says nothing about the outcome
+  kThrottled,           // SlowDown, 429: says nothing about the outcome
+  kAccessDenied,        // credentials are valid but may not do this (EACCES)
+  kBadCredentials,      // unknown key, wrong secret, expired token (EACCES)
+  kClockSkew,           // the store refuses our clock
   kBucketMissing,
-  kBadRequest,            // the store did not understand us; trying again will not help
-  kDamaged,               // fewer or other bytes than announced
-  kCancelled,             // we are stopping
+  kBadRequest,  // the store did not understand us; trying again will not help
+  kDamaged,     // fewer or other bytes than announced
+  kCancelled,   // we are stopping
 };
 const std::error_category& store_category();
 std::error_code make_error_code(StoreErrc code);
@@ -41,9 +41,9 @@ struct ByteRange {
 };
 
 struct Object {
-  SharedBytes body;         // what the range covers; may be shorter than asked at the object's end
-  std::string etag;         // opaque; give it back as it came
-  std::uint64_t size = 0;   // of the whole object
+  SharedBytes body;        // what the range covers; may be shorter than asked at the object's end
+  std::string etag;        // opaque; give it back as it came
+  std::uint64_t size = 0;  // of the whole object
 };
 
 struct ListedObject {
@@ -57,8 +57,8 @@ struct ListPage {
 
 /// When a put may take effect. The default is always.
 struct PutCondition {
-  bool only_if_absent = false;          // If-None-Match: *
-  std::optional<std::string> if_etag;   // If-Match: the object's content is still this one
+  bool only_if_absent = false;         // If-None-Match: *
+  std::optional<std::string> if_etag;  // If-Match: the object's content is still this one
   static PutCondition absent() { return {.only_if_absent = true, .if_etag = {}}; }
   static PutCondition etag(std::string tag) {
     return {.only_if_absent = false, .if_etag = std::move(tag)};

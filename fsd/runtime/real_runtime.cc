@@ -141,8 +141,7 @@ class AsioTimers final : public Timers {
 
 struct RealRuntime::Impl {
   boost::asio::io_context io;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{
-      io.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{io.get_executor()};
   IoExecutor io_executor{io};
   Strand core{io_executor};
   ThreadPool pool;

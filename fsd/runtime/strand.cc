@@ -26,7 +26,9 @@ void Strand::post(Work work) {
   backstop_.post([this] { run_backstop(); });
 }
 
-void Strand::run_backstop() { drain([] {}); }
+void Strand::run_backstop() {
+  drain([] {});
+}
 
 void Strand::drain(Work first) {
   owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);

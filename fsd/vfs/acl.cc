@@ -45,7 +45,8 @@ bool valid(const std::vector<Acl::Entry>& entries) {
         if (expected != Acl::kOther && (expected != Acl::kGroup || needs_mask)) return false;
         expected = 0;
         break;
-      default: return false;
+      default:
+        return false;
     }
   }
   return expected == 0;
@@ -149,8 +150,10 @@ bool Acl::allows(const Subject& subject, std::uint32_t owner, std::uint32_t grou
         some_group = true;
         if (grants(e)) return grants_masked(e);
         break;
-      case kMask: break;
-      case kOther: return !some_group && grants(e);
+      case kMask:
+        break;
+      case kOther:
+        return !some_group && grants(e);
     }
   }
   return false;

@@ -35,8 +35,7 @@ class Directory {
   Result<Slot> find(Ino directory, std::string_view name) const;
 
   // In the caller's transaction.
-  void put(Ino directory, std::uint64_t cookie, std::string_view name, Ino ino,
-           std::uint32_t mode);
+  void put(Ino directory, std::uint64_t cookie, std::string_view name, Ino ino, std::uint32_t mode);
   void erase(Ino directory, std::uint64_t cookie);
 
   struct Entry {

@@ -16,10 +16,10 @@ namespace cairn::vfs {
 struct Inode {
   Ino ino;
   InodeRecord record;
-  Seq changed_in;             // the last segment that changed it; 0 if it is clean
-  std::uint32_t pins = 0;     // InodeRefs
-  bool atime_pending = false; // record.atime is newer than the stored one
-  bool gone = false;          // erased; freed with the last pin
+  Seq changed_in;              // the last segment that changed it; 0 if it is clean
+  std::uint32_t pins = 0;      // InodeRefs
+  bool atime_pending = false;  // record.atime is newer than the stored one
+  bool gone = false;           // erased; freed with the last pin
 };
 
 class InodeTable;

@@ -75,9 +75,9 @@ struct NewNode {
 
 struct DirectoryEntry {
   Ino ino;
-  std::uint8_t type = 0;       // DT_*
-  std::uint64_t cookie = 0;    // give it back to go on after this entry; 63 bits
-  std::string_view name;       // valid during the visit
+  std::uint8_t type = 0;     // DT_*
+  std::uint64_t cookie = 0;  // give it back to go on after this entry; 63 bits
+  std::string_view name;     // valid during the visit
 };
 
 struct FilesystemStats {

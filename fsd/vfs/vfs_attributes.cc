@@ -16,8 +16,8 @@ Result<void> Vfs::Parts::check_change(const Caller& caller, const Inode& inode, 
   }
   // Both times to now is a right of whoever may write; anything else is the owner's.
   const bool touches = change.atime_now && change.mtime_now && !change.atime && !change.mtime;
-  const bool sets_times = change.atime || change.mtime || change.ctime || change.atime_now ||
-                          change.mtime_now;
+  const bool sets_times =
+      change.atime || change.mtime || change.ctime || change.atime_now || change.mtime_now;
   if (touches && !change.ctime) {
     if (!Permissions::owner(caller, r)) TRY_OK(permissions.access(caller, inode.ino, r, W_OK));
   } else if (sets_times) {
@@ -105,8 +105,7 @@ Task<Result<Attributes>> Vfs::set_attributes(Caller caller, Ino ino, HandleId ha
 Task<Result<void>> Vfs::access(Caller caller, Ino ino, int mask) {
   CO_TRY(const InodeRef inode, parts_->inodes.get(ino));
   if ((mask & W_OK) != 0 && parts_->volume.read_only() &&
-      (S_ISREG(inode->record.mode) || S_ISDIR(inode->record.mode) ||
-       S_ISLNK(inode->record.mode))) {
+      (S_ISREG(inode->record.mode) || S_ISDIR(inode->record.mode) || S_ISLNK(inode->record.mode))) {
     co_return errno_error(EROFS);
   }
   co_return parts_->permissions.access(caller, ino, inode->record, mask);

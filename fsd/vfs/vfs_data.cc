@@ -164,12 +164,11 @@ Task<Result<std::uint64_t>> Vfs::seek(HandleId handle, std::uint64_t offset, int
   co_return p.data.seek(file.ino, inode->record, offset, whence);
 }
 
-Task<Result<std::uint64_t>> Vfs::copy_range(Caller caller, HandleId from,
-                                            std::uint64_t from_offset, HandleId to,
-                                            std::uint64_t to_offset, std::uint64_t length) {
+Task<Result<std::uint64_t>> Vfs::copy_range(Caller caller, HandleId from, std::uint64_t from_offset,
+                                            HandleId to, std::uint64_t to_offset,
+                                            std::uint64_t length) {
   CO_TRY_OK(co_await parts_->volume.admit(0));
-  co_return parts_->finish(
-      parts_->copy_range(caller, from, from_offset, to, to_offset, length));
+  co_return parts_->finish(parts_->copy_range(caller, from, from_offset, to, to_offset, length));
 }
 
 }  // namespace cairn::vfs

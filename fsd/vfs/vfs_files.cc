@@ -8,8 +8,7 @@ namespace cairn::vfs {
 
 HandleId Vfs::Parts::add_handle(const Caller& caller, Ino ino, int flags, bool is_dir) {
   inodes.open(ino);
-  return handles.add(
-      {.ino = ino, .flags = flags, .client = caller.client, .directory = is_dir});
+  return handles.add({.ino = ino, .flags = flags, .client = caller.client, .directory = is_dir});
 }
 
 Result<void> Vfs::Parts::check_open(const Caller& caller, const Inode& inode, int flags) const {

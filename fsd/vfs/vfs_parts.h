@@ -59,8 +59,7 @@ struct Vfs::Parts {
   /// Stores an inode and tells the listener.
   void store(const Caller& caller, Inode& inode);
   void notify_entry(const Caller& caller, Ino parent, std::string_view name) const;
-  void notify_data(const Caller& caller, Ino ino, std::uint64_t offset,
-                   std::uint64_t length) const;
+  void notify_data(const Caller& caller, Ino ino, std::uint64_t offset, std::uint64_t length) const;
   /// relatime: now if the atime is older than the last change, or than a day.
   void touch_atime(Inode& inode, int open_flags = 0);
   [[nodiscard]] static Attributes attributes(const Inode& inode) {

@@ -43,8 +43,7 @@ Result<void> Vfs::Parts::unlink(const Caller& caller, Ino parent, std::string_vi
   return {};
 }
 
-Result<void> Vfs::Parts::remove_directory(const Caller& caller, Ino parent,
-                                          std::string_view name) {
+Result<void> Vfs::Parts::remove_directory(const Caller& caller, Ino parent, std::string_view name) {
   TRY_OK(check_name(name));
   TRY(const InodeRef dir, get_directory(caller, parent, X_OK));
   if (name == ".") return errno_error(EINVAL);

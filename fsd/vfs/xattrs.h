@@ -33,8 +33,8 @@ class Xattrs {
   Result<bool> erase(Ino ino, InodeRecord& inode, std::string_view name);
   Result<void> erase_all(Ino ino, InodeRecord& inode);
 
-  static constexpr std::size_t kNamesBytesMax = 65536;         // what listxattr(2) can return
-  static constexpr std::size_t kInodeBytesMax = 1U << 20;      // names and values
+  static constexpr std::size_t kNamesBytesMax = 65536;     // what listxattr(2) can return
+  static constexpr std::size_t kInodeBytesMax = 1U << 20;  // names and values
 
  private:
   engine::Volume& volume_;

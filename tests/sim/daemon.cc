@@ -150,7 +150,8 @@ Task<> Daemon::check_bytes(Txn txn) {
     const auto file = files.find(key);
     bool still_there = false;
     if (file != files.end()) {
-      for (const Piece& now : file->second) still_there |= now.at == piece.at && now.bytes == piece.bytes;
+      for (const Piece& now : file->second)
+        still_there |= now.at == piece.at && now.bytes == piece.bytes;
     }
     if (!still_there) continue;
     shared_.verdict.violation(name_ + " reads " + (done ? "wrong bytes" : done.error().message()) +
@@ -219,11 +220,20 @@ void Daemon::drop_from(State& state, const std::string& key) {
 void Daemon::change_something(State& state) {
   const std::string key = "c-f" + std::to_string(random_.below(kFileKeys));
   switch (random_.below(6)) {
-    case 0: append_to(state, key); break;
-    case 1: append_to(state, key); break;
-    case 2: overwrite_in(state, key); break;
-    case 3: drop_from(state, key); break;
-    default: return change_value(state);
+    case 0:
+      append_to(state, key);
+      break;
+    case 1:
+      append_to(state, key);
+      break;
+    case 2:
+      overwrite_in(state, key);
+      break;
+    case 3:
+      drop_from(state, key);
+      break;
+    default:
+      return change_value(state);
   }
   const auto file = state.files.find(key);
   if (file == state.files.end()) {

@@ -48,9 +48,7 @@ class Daemon {
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] bool running() const { return phase_ == Phase::kRunning; }
   [[nodiscard]] bool ended() const { return phase_ == Phase::kEnded && under_way_ == 0; }
-  [[nodiscard]] bool failed() const {
-    return failure_ || (engine_ && engine_->failure());
-  }
+  [[nodiscard]] bool failed() const { return failure_ || (engine_ && engine_->failure()); }
   [[nodiscard]] bool idle() const { return under_way_ == 0; }
   [[nodiscard]] bool killed() const { return killed_; }
   [[nodiscard]] const std::string& name() const { return name_; }

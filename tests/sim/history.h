@@ -10,7 +10,8 @@
 
 namespace cairn::sim {
 
-/// Number of a transaction: every one that any daemon ever began has its own. 0 is the empty volume.
+/// Number of a transaction: every one that any daemon ever began has its own. 0 is the empty
+/// volume.
 using Txn = std::uint64_t;
 
 /// A run of a file's bytes, and where the volume keeps it.
@@ -21,8 +22,9 @@ struct Piece {
 
 /// What the volume holds after a transaction.
 struct State {
-  std::map<std::string, std::string> values;        // key -> value
-  std::map<std::string, std::vector<Piece>> files;  // key -> content, whose places the key's value lists
+  std::map<std::string, std::string> values;  // key -> value
+  std::map<std::string, std::vector<Piece>>
+      files;  // key -> content, whose places the key's value lists
 
   /// All keys as the volume must show them.
   [[nodiscard]] std::map<std::string, std::string> rendered(Txn txn) const;

@@ -64,7 +64,8 @@ int main(int argc, char** argv) {
   const auto begun = std::chrono::steady_clock::now();
   const auto in_time = [&] {
     // tidy-allow(clock): the same
-    return std::chrono::steady_clock::now() - begun < std::chrono::duration<double, std::ratio<60>>(minutes);
+    return std::chrono::steady_clock::now() - begun <
+           std::chrono::duration<double, std::ratio<60>>(minutes);
   };
   std::uint64_t failed = 0;
   std::uint64_t ran = 0;

@@ -58,8 +58,8 @@ World::World(std::uint64_t seed, bool verbose)
     : sim_(seed), random_(seed ^ 0xC0FFEE), settings_(Settings::draw(random_)) {
   verdict_.verbose = verbose;
   verdict_.say("seed " + std::to_string(seed) + ": " + settings_.description());
-  auto made = sim_.wait(
-      [&] { return engine::set_up_volume(sim_.runtime(), bucket_, settings_.setup); });
+  auto made =
+      sim_.wait([&] { return engine::set_up_volume(sim_.runtime(), bucket_, settings_.setup); });
   CHECK(made.has_value());
   shared_.reset(new Shared{sim_, history_, verdict_, bucket_, made->volume, {}});
   for (std::uint64_t i = 0; i < settings_.hosts; ++i) {
@@ -82,8 +82,8 @@ void World::start(Host& host) {
   if (random_.one_in(10)) host.index->set_damaged(true);
   host.paused = false;
   host.away_until = {};
-  const std::string name = "host " + std::to_string(&host - hosts_.data()) + ", life " +
-                           std::to_string(++lives_);
+  const std::string name =
+      "host " + std::to_string(&host - hosts_.data()) + ", life " + std::to_string(++lives_);
   verdict_.say(name + " starts");
   host.daemon = std::make_unique<Daemon>(*shared_, *host.index, name, settings_.engine,
                                          settings_.faults, random_.next());
@@ -119,10 +119,14 @@ void World::burst(Daemon& daemon) {
 void World::act(Host& host) {
   Daemon& daemon = *host.daemon;
   switch (random_.below(12)) {
-    case 0: return burst(daemon);
-    case 1: return daemon.begin_sync();
-    case 2: return daemon.begin_checkpoint();
-    case 3: return daemon.begin_read();
+    case 0:
+      return burst(daemon);
+    case 1:
+      return daemon.begin_sync();
+    case 2:
+      return daemon.begin_checkpoint();
+    case 3:
+      return daemon.begin_read();
     case 4:
     case 5:
       for (int i = 0; i < 6; ++i) daemon.begin_transaction(false);
@@ -130,7 +134,8 @@ void World::act(Host& host) {
     case 6:
       for (int i = 0; i < 4; ++i) daemon.begin_sync();
       return;
-    default: return daemon.begin_transaction(!random_.one_in(3));
+    default:
+      return daemon.begin_transaction(!random_.one_in(3));
   }
 }
 
@@ -155,7 +160,8 @@ void World::trouble(Host& host) {
     case 6:
       host.full_until = sim_.now() + seconds(1 + random_.below(60));
       return;
-    default: sim_.jump_wall(seconds(random_.below(100'000)) - seconds(50'000));
+    default:
+      sim_.jump_wall(seconds(random_.below(100'000)) - seconds(50'000));
   }
 }
 
@@ -171,7 +177,8 @@ void World::step() {
   } else if (host.daemon->running() && !host.daemon->failed()) {
     act(host);
   }
-  const Duration pauses[] = {Duration{}, milliseconds(5), milliseconds(100), seconds(1), seconds(8)};
+  const Duration pauses[] = {Duration{}, milliseconds(5), milliseconds(100), seconds(1),
+                             seconds(8)};
   sim_.run_for(random_.one_in(60) ? Duration(minutes(3)) : pick<Duration>(random_, pauses));
 }
 

@@ -4,11 +4,11 @@
 #include <map>
 #include <set>
 
+#include "fsd/engine/log_reader.h"
+#include "fsd/engine/manifest_client.h"
 #include "fsd/format/keys.h"
 #include "fsd/format/names.h"
 #include "fsd/format/segment_record.h"
-#include "fsd/engine/manifest_client.h"
-#include "fsd/engine/log_reader.h"
 #include "tests/sim/world.h"
 
 namespace cairn::sim {
@@ -23,8 +23,8 @@ void World::check_the_end() {
   options.checkpoint_segments = 2;  // with 1, each deletion would be the cause of the next
   testing::FaultyStore::Options calm;
   calm.again_one_in = 0;
-  auto last = std::make_unique<Daemon>(*shared_, index, "the last daemon", options, calm,
-                                       random_.next());
+  auto last =
+      std::make_unique<Daemon>(*shared_, index, "the last daemon", options, calm, random_.next());
   const bool up = wait_until(minutes(10), [&] { return last->running() && last->idle(); });
   if (!up) {
     if (verdict_.violations.empty()) verdict_.violation("the last daemon does not start");

@@ -13,9 +13,7 @@ namespace {
 constexpr std::uint32_t kWrite = 2;
 constexpr std::uint32_t kSearch = 1;
 
-int check_name(std::string_view name) {
-  return name.size() > 255 ? ENAMETOOLONG : 0;
-}
+int check_name(std::string_view name) { return name.size() > 255 ? ENAMETOOLONG : 0; }
 
 }  // namespace
 

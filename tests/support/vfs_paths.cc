@@ -35,15 +35,15 @@ Task<Result<Ino>> VfsPaths::find(Caller who, std::string path) {
 }
 
 // A body for each operation on a place, and on an inode.
-#define CAIRN_AT_PLACE(...)                                    \
-  auto p = co_await place(who, path);                          \
-  if (!p) co_return outcome(p);                                \
-  auto done = co_await __VA_ARGS__;                            \
+#define CAIRN_AT_PLACE(...)           \
+  auto p = co_await place(who, path); \
+  if (!p) co_return outcome(p);       \
+  auto done = co_await __VA_ARGS__;   \
   co_return outcome(done)
-#define CAIRN_ON_INODE(...)                                    \
-  auto ino = co_await find(who, path);                         \
-  if (!ino) co_return outcome(ino);                            \
-  auto done = co_await __VA_ARGS__;                            \
+#define CAIRN_ON_INODE(...)            \
+  auto ino = co_await find(who, path); \
+  if (!ino) co_return outcome(ino);    \
+  auto done = co_await __VA_ARGS__;    \
   co_return outcome(done)
 
 Task<int> VfsPaths::make_directory(Caller who, std::string path, std::uint32_t mode) {
@@ -108,8 +108,7 @@ Task<int> VfsPaths::rename(Caller who, std::string path, std::string new_path, u
   if (!searched) co_return outcome(searched);
   auto to = co_await place(who, new_path);
   if (!to) co_return outcome(to);
-  auto done =
-      co_await fs_.rename(who, from->directory, from->name, to->directory, to->name, flags);
+  auto done = co_await fs_.rename(who, from->directory, from->name, to->directory, to->name, flags);
   co_return outcome(done);
 }
 

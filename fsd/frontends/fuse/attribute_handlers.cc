@@ -100,9 +100,7 @@ void on_setattr(fuse_req_t request, fuse_ino_t ino, struct stat* values, int to_
 void on_access(fuse_req_t request, fuse_ino_t ino, int mask) {
   enter(request, RequestKind::kAccess, do_access, Ino(ino), mask);
 }
-void on_statfs(fuse_req_t request, fuse_ino_t) {
-  enter(request, RequestKind::kStatfs, do_statfs);
-}
+void on_statfs(fuse_req_t request, fuse_ino_t) { enter(request, RequestKind::kStatfs, do_statfs); }
 void on_getxattr(fuse_req_t request, fuse_ino_t ino, const char* name, std::size_t size) {
   enter(request, RequestKind::kGetxattr, do_getxattr, Ino(ino), name, size);
 }

@@ -8,7 +8,7 @@ namespace cairn::fuse {
 namespace {
 
 constexpr vfs::TimeNs kSecond = 1'000'000'000;
-constexpr std::uint64_t kStatBlock = 512;         // the unit of st_blocks
+constexpr std::uint64_t kStatBlock = 512;  // the unit of st_blocks
 constexpr std::uint64_t kStatfsBlock = 4096;
 constexpr std::uint64_t kUnlimitedBytes = 1ULL << 50;  // what df shows where there is no limit
 constexpr std::uint64_t kFreeInodes = 1ULL << 32;
@@ -28,7 +28,7 @@ timespec to_timespec(vfs::TimeNs time) {
 
 struct stat to_stat(const vfs::Attributes& attributes) {
   const vfs::InodeRecord& inode = attributes.inode;
-  struct stat st {};
+  struct stat st{};
   st.st_ino = attributes.ino.value();
   st.st_mode = inode.mode;
   st.st_nlink = inode.nlink;
@@ -47,7 +47,7 @@ struct stat to_stat(const vfs::Attributes& attributes) {
 struct statvfs to_statvfs(const vfs::FilesystemStats& stats) {
   const std::uint64_t total = std::max(std::min(stats.bytes_total, kUnlimitedBytes),
                                        std::min(stats.bytes_used, kUnlimitedBytes));
-  struct statvfs st {};
+  struct statvfs st{};
   st.f_bsize = kStatfsBlock;
   st.f_frsize = kStatfsBlock;
   st.f_blocks = total / kStatfsBlock;
@@ -88,15 +88,15 @@ vfs::RangeLock to_range_lock(const struct flock& lock, vfs::LockOwner owner) {
                : lock.l_type == F_WRLCK ? vfs::LockType::kWrite
                                         : vfs::LockType::kUnlock;
   range.start = static_cast<std::uint64_t>(lock.l_start);
-  range.end = lock.l_len == 0 ? UINT64_MAX
-                              : range.start + static_cast<std::uint64_t>(lock.l_len) - 1;
+  range.end =
+      lock.l_len == 0 ? UINT64_MAX : range.start + static_cast<std::uint64_t>(lock.l_len) - 1;
   range.owner = owner;
   range.pid = static_cast<std::uint32_t>(lock.l_pid);
   return range;
 }
 
 struct flock to_flock(const vfs::RangeLock& lock) {
-  struct flock out {};
+  struct flock out{};
   out.l_type = lock.type == vfs::LockType::kRead    ? F_RDLCK
                : lock.type == vfs::LockType::kWrite ? F_WRLCK
                                                     : F_UNLCK;

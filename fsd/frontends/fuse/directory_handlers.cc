@@ -44,7 +44,7 @@ class Listing {
   [[nodiscard]] char* end() const { return buffer_.chars() + used_; }
 
   static struct stat brief(const DirectoryEntry& entry) {
-    struct stat st {};
+    struct stat st{};
     st.st_ino = entry.ino.value();
     st.st_mode = static_cast<mode_t>(entry.type) << 12U;  // DTTOIF
     return st;

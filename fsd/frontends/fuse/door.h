@@ -17,14 +17,14 @@ namespace cairn::fuse {
 struct Door {
   Strand& core;
   vfs::Vfs& vfs;
-  const std::uint64_t client;    // Caller::client of every request
-  const double cache_seconds;    // how long the kernel keeps entries and attributes
-  const bool io_uring;           // ask for it in INIT
+  const std::uint64_t client;  // Caller::client of every request
+  const double cache_seconds;  // how long the kernel keeps entries and attributes
+  const bool io_uring;         // ask for it in INIT
   LockWaits lock_waits;
   LookupCounts lookups{};  // core only
   RequestCounter counts{};
   std::atomic<std::uint64_t> in_flight{0};
-  std::atomic<bool> closing{false};        // requests are turned away
+  std::atomic<bool> closing{false};  // requests are turned away
   /// The mount answers; whether it does so over io_uring. Set once, by the thread that answers the
   /// kernel's first message.
   std::promise<bool> serving{};

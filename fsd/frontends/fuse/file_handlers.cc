@@ -50,8 +50,7 @@ Task<> do_open(Request request, Ino ino, int flags, bool kill_suidgid) {
     co_return;
   }
   if (kill_suidgid && (flags & O_TRUNC) != 0) {
-    auto killed =
-        co_await vfs.set_attributes(caller, ino, *handle, {.kill_suidgid = true});
+    auto killed = co_await vfs.set_attributes(caller, ino, *handle, {.kill_suidgid = true});
     if (!killed) {
       request.error(killed.error());
       (void)co_await vfs.release(*handle);
@@ -61,8 +60,8 @@ Task<> do_open(Request request, Ino ino, int flags, bool kill_suidgid) {
   if (!request.opened(*handle, flags)) (void)co_await vfs.release(*handle);
 }
 
-Task<> answer_created(Request request,
-                      Result<std::pair<HandleId, vfs::Attributes>> made, int flags) {
+Task<> answer_created(Request request, Result<std::pair<HandleId, vfs::Attributes>> made,
+                      int flags) {
   if (!made) {
     request.error(made.error());
     co_return;
@@ -72,14 +71,13 @@ Task<> answer_created(Request request,
 }
 
 Task<> do_create(Request request, Ino parent, std::string name, NewNode node, int flags) {
-  auto made = co_await request.door().vfs.create(request.caller(), parent, std::move(name), node,
-                                                 flags);
+  auto made =
+      co_await request.door().vfs.create(request.caller(), parent, std::move(name), node, flags);
   co_await answer_created(std::move(request), std::move(made), flags);
 }
 
 Task<> do_tmpfile(Request request, Ino parent, NewNode node, int flags) {
-  auto made =
-      co_await request.door().vfs.make_tmpfile(request.caller(), parent, node, flags);
+  auto made = co_await request.door().vfs.make_tmpfile(request.caller(), parent, node, flags);
   co_await answer_created(std::move(request), std::move(made), flags);
 }
 
@@ -165,8 +163,7 @@ void on_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
   enter(request, RequestKind::kCreate, do_create, Ino(parent), name,
         NewNode{mode, fuse_req_ctx(request)->umask, 0}, info->flags);
 }
-void on_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset,
-             fuse_file_info* info) {
+void on_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
   enter(request, RequestKind::kRead, do_read, HandleId(info->fh), unsigned_offset(offset),
         std::min(size, vfs::kIoBytesMax));
 }

@@ -30,16 +30,16 @@ class FuseServer {
  public:
   struct Options {
     std::string mountpoint;
-    std::string volume_name;         // shown as the mount's source, "cairn:<name>"
-    std::uint64_t client = 1;        // Caller::client of all requests: not 0, different per door
-    bool allow_other = false;        // root allows others in any case
+    std::string volume_name;   // shown as the mount's source, "cairn:<name>"
+    std::uint64_t client = 1;  // Caller::client of all requests: not 0, different per door
+    bool allow_other = false;  // root allows others in any case
     bool read_only = false;
-    bool suid_and_devices = false;   // honour setuid bits and device nodes (root only)
+    bool suid_and_devices = false;  // honour setuid bits and device nodes (root only)
     bool allow_nonempty = false;
-    std::string cache_dir;           // must not overlap with the mountpoint
+    std::string cache_dir;  // must not overlap with the mountpoint
     IoUring io_uring = IoUring::kAuto;
-    int readers = 8;                 // threads, where io_uring is not used
-    int ring_depth = 128;            // requests per ring that may wait at a time
+    int readers = 8;       // threads, where io_uring is not used
+    int ring_depth = 128;  // requests per ring that may wait at a time
     std::chrono::seconds cache_time = std::chrono::hours(24 * 30);
     /// The mount is gone and it was not stop(): somebody unmounted it. Called on a thread that
     /// stop() waits for, so it must pass the word on and return.

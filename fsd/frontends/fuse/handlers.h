@@ -39,10 +39,10 @@ void enter(fuse_req_t raw, RequestKind kind, Task<> (*body)(Request, Arguments..
     request.error(ENOTCONN);
     return;
   }
-  door.core.dispatch([request = std::move(request), body,
-                      ... arguments = std::move(arguments)]() mutable {
-    body(std::move(request), std::move(arguments)...).detach();
-  });
+  door.core.dispatch(
+      [request = std::move(request), body, ... arguments = std::move(arguments)]() mutable {
+        body(std::move(request), std::move(arguments)...).detach();
+      });
 }
 
 }  // namespace cairn::fuse

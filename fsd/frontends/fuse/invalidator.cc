@@ -51,8 +51,8 @@ void Invalidator::on_attributes_changed(Ino ino, std::uint64_t origin) {
 void Invalidator::on_data_changed(Ino ino, std::uint64_t offset, std::uint64_t length,
                                   std::uint64_t origin) {
   if (origin == own_client_) return;
-  const bool to_the_end = length == 0 || length > INT64_MAX - std::min<std::uint64_t>(
-                                                                  offset, INT64_MAX);
+  const bool to_the_end =
+      length == 0 || length > INT64_MAX - std::min<std::uint64_t>(offset, INT64_MAX);
   queue_inode(ino, static_cast<std::int64_t>(std::min<std::uint64_t>(offset, INT64_MAX)),
               to_the_end ? 0 : static_cast<std::int64_t>(length));
 }

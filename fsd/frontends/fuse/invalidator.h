@@ -70,10 +70,10 @@ class Invalidator final : public vfs::ChangeListener {
 
   std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<Change> queue_;                                // guarded by mutex_
-  std::unordered_map<Ino, std::size_t> inodes_;             // guarded by mutex_: place in queue_
-  std::uint64_t queued_ = 0;                                // guarded by mutex_: batches asked for
-  bool running_ = false;                                    // guarded by mutex_
+  std::deque<Change> queue_;                     // guarded by mutex_
+  std::unordered_map<Ino, std::size_t> inodes_;  // guarded by mutex_: place in queue_
+  std::uint64_t queued_ = 0;                     // guarded by mutex_: batches asked for
+  bool running_ = false;                         // guarded by mutex_
   std::thread thread_;  // tidy-allow(thread): may have to wait for a request in flight
   std::atomic<std::uint64_t> told_{0};
 

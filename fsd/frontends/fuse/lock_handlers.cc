@@ -80,8 +80,7 @@ void on_getlk(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock
         to_range_lock(*lock, owner_of(request, info)));
 }
 
-void on_setlk(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock* lock,
-              int wait) {
+void on_setlk(fuse_req_t request, fuse_ino_t, fuse_file_info* info, struct flock* lock, int wait) {
   const RangeLock range = to_range_lock(*lock, owner_of(request, info));
   if (wait == 0 || range.type == vfs::LockType::kUnlock) {
     enter(request, RequestKind::kSetlk, do_setlk, HandleId(info->fh), range);

@@ -23,7 +23,7 @@ thread_local ReadBuffer* t_buffer = nullptr;
 void install_wake_handler() {
   static std::once_flag once;
   std::call_once(once, [] {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) {};
     sigaction(kWakeSignal, &action, nullptr);
   });

@@ -120,9 +120,7 @@ void Request::error(int number) {
   fuse_reply_err(take(), number);
 }
 
-void Request::done(const Result<void>& result) {
-  error(result ? 0 : to_errno(result.error()));
-}
+void Request::done(const Result<void>& result) { error(result ? 0 : to_errno(result.error())); }
 
 void Request::none() {
   Answering answering(*door_);
@@ -227,7 +225,7 @@ statx_timestamp to_statx_time(vfs::TimeNs time) {
 void Request::extended_attributes(const vfs::Attributes& attributes) {
   Answering answering(*door_);
   const struct stat st = to_stat(attributes);
-  struct statx stx {};
+  struct statx stx{};
   stx.stx_mask = STATX_BASIC_STATS | STATX_BTIME;
   stx.stx_blksize = kPreferredIoBytes;
   stx.stx_nlink = static_cast<std::uint32_t>(st.st_nlink);

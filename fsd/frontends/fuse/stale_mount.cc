@@ -48,8 +48,8 @@ bool is_within(const fs::path& inner, const fs::path& outer) {
 
 /// fusermount3 -u -z DIR, for those who are not root.
 int run_fusermount(const std::string& mountpoint) {
-  std::array<const char*, 6> arguments = {"fusermount3", "-u", "-z", "--", mountpoint.c_str(),
-                                          nullptr};
+  std::array<const char*, 6> arguments = {"fusermount3",      "-u",   "-z", "--",
+                                          mountpoint.c_str(), nullptr};
   pid_t pid = 0;
   const int spawned = posix_spawnp(&pid, arguments[0], nullptr, nullptr,
                                    const_cast<char* const*>(arguments.data()), environ);
@@ -66,7 +66,7 @@ Result<std::string> real_path(const std::string& mountpoint) {
   std::error_code error;
   fs::path absolute = fs::absolute(mountpoint, error).lexically_normal();
   if (!absolute.has_filename()) absolute = absolute.parent_path();
-  if (struct stat st {}; stat(absolute.c_str(), &st) == 0) {
+  if (struct stat st{}; stat(absolute.c_str(), &st) == 0) {
     const fs::path real = fs::canonical(absolute, error);
     if (!error) return real.string();
   }
@@ -80,7 +80,7 @@ Result<std::string> real_path(const std::string& mountpoint) {
 bool is_dead(const std::string& target) {
   constexpr int kTries = 100;
   for (int i = 0; i < kTries; ++i) {
-    struct statfs st {};
+    struct statfs st{};
     if (statfs(target.c_str(), &st) == 0) return false;
     if (errno != ECANCELED && errno != ECONNABORTED && errno != EINTR) return errno == ENOTCONN;
     // tidy-allow(sleep): before the daemon starts, for another process to end
@@ -108,7 +108,7 @@ Result<void> clear_dead_mounts(const std::string& target) {
 }
 
 Result<void> check_directory(const std::string& target, const MountpointRules& rules) {
-  struct stat st {};
+  struct stat st{};
   if (stat(target.c_str(), &st) != 0) {
     const int number = errno;
     return failure(number, "the mountpoint " + target + ": " + std::strerror(number));
@@ -135,8 +135,8 @@ Result<void> check_cache_dir(const std::string& target, const std::string& cache
                                target + ": the daemon would wait for itself");
   }
   if (is_within(target, cache)) {
-    return failure(EINVAL, "the mountpoint " + target + " lies below the cache directory " +
-                               cache.string());
+    return failure(
+        EINVAL, "the mountpoint " + target + " lies below the cache directory " + cache.string());
   }
   return {};
 }

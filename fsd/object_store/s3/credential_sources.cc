@@ -14,7 +14,7 @@ namespace cairn::object_store::s3 {
 namespace {
 
 constexpr std::size_t kReplyBytesMax = 256 << 10;
-constexpr Duration kLinkTimeout = std::chrono::seconds(2);      // what is on this machine or link
+constexpr Duration kLinkTimeout = std::chrono::seconds(2);  // what is on this machine or link
 constexpr Duration kServiceTimeout = std::chrono::seconds(15);
 
 Error unusable(std::string detail) {
@@ -60,7 +60,8 @@ Result<std::optional<Credentials>> keys_of_profile(const AwsProfile& profile, bo
     if (profile.values.contains(key)) {
       return unusable("the AWS profile '" + profile.name + "' has " + key +
                       ", which is not supported: use credential_process, for example "
-                      "'aws configure export-credentials --profile " + profile.name + "'");
+                      "'aws configure export-credentials --profile " +
+                      profile.name + "'");
     }
   }
   if (!required) return std::nullopt;
@@ -93,9 +94,8 @@ Result<Credentials> parse_credentials_json(std::string_view json) {
 
 Result<Credentials> parse_sts_reply(std::string_view xml) {
   pugi::xml_document document;
-  const auto parsed = document.load_buffer(xml.data(), xml.size(),
-                                           pugi::parse_minimal | pugi::parse_escapes,
-                                           pugi::encoding_utf8);
+  const auto parsed = document.load_buffer(
+      xml.data(), xml.size(), pugi::parse_minimal | pugi::parse_escapes, pugi::encoding_utf8);
   const pugi::xml_node node = document.child("AssumeRoleWithWebIdentityResponse")
                                   .child("AssumeRoleWithWebIdentityResult")
                                   .child("Credentials");
@@ -181,18 +181,18 @@ Task<CredentialSources::Found> CredentialSources::from_web_identity() {
   if (!file || !role) co_return std::nullopt;
   const auto token = co_await read_file(*file);
   if (!token) co_return unusable("AWS_WEB_IDENTITY_TOKEN_FILE '" + *file + "' cannot be read");
-  const std::string suffix = config_.region.starts_with("cn-") ? ".amazonaws.com.cn"
-                                                              : ".amazonaws.com";
+  const std::string suffix =
+      config_.region.starts_with("cn-") ? ".amazonaws.com.cn" : ".amazonaws.com";
   const std::string regional = "https://sts." + config_.region + suffix;
   HttpRequest request{.method = HttpMethod::kPost,
                       .url = variable("AWS_ENDPOINT_URL_STS").value_or(regional) + "/"};
   request.headers = {"content-type: application/x-www-form-urlencoded"};
-  request.body = SharedBytes::from(canonical_query(
-      {{"Action", "AssumeRoleWithWebIdentity"},
-       {"Version", "2011-06-15"},
-       {"RoleArn", *role},
-       {"RoleSessionName", variable("AWS_ROLE_SESSION_NAME").value_or("cairn")},
-       {"WebIdentityToken", first_line(*token)}}));
+  request.body = SharedBytes::from(
+      canonical_query({{"Action", "AssumeRoleWithWebIdentity"},
+                       {"Version", "2011-06-15"},
+                       {"RoleArn", *role},
+                       {"RoleSessionName", variable("AWS_ROLE_SESSION_NAME").value_or("cairn")},
+                       {"WebIdentityToken", first_line(*token)}}));
   request.total_timeout = kServiceTimeout;
   CO_TRY(const HttpResponse response, co_await send(std::move(request)));
   if (!response.ok()) co_return error_of(response, "POST AssumeRoleWithWebIdentity to STS");

@@ -17,14 +17,14 @@ namespace cairn::object_store::s3 {
 struct Credentials {
   std::string access_key_id;
   std::string secret_access_key;
-  std::string session_token;         // empty for long-lived keys
-  std::optional<Duration> expires;   // since 1970; never, if nothing
-  std::string source;                // where they are from, for people
+  std::string session_token;        // empty for long-lived keys
+  std::optional<Duration> expires;  // since 1970; never, if nothing
+  std::string source;               // where they are from, for people
 };
 using CredentialsPtr = std::shared_ptr<const Credentials>;
 
 struct CredentialsConfig {
-  std::string access_key_id;         // given: nothing else is asked
+  std::string access_key_id;  // given: nothing else is asked
   std::string secret_access_key;
   std::string session_token;
   std::string profile;               // given: goes before the environment's keys
@@ -66,8 +66,8 @@ class CredentialChain {
   CurlEngine& engine_;
   const CredentialsConfig config_;
   CredentialsPtr current_;
-  std::optional<Error> trouble_;               // of the last refresh
-  std::optional<Duration> last_refresh_;       // monotonic
+  std::optional<Error> trouble_;          // of the last refresh
+  std::optional<Duration> last_refresh_;  // monotonic
   bool refreshing_ = false;
   Condition refreshed_;
   Gate gate_;

@@ -31,8 +31,8 @@ namespace cairn::object_store::s3 {
 class CurlEngine {
  public:
   struct Options {
-    std::string ca_file;               // empty: the system's
-    std::string proxy;                 // empty: what http_proxy, https_proxy and no_proxy say
+    std::string ca_file;  // empty: the system's
+    std::string proxy;    // empty: what http_proxy, https_proxy and no_proxy say
     std::string user_agent = "cairn";
     std::uint32_t connections_max = 64;
     Duration connect_timeout = std::chrono::seconds(5);

@@ -75,14 +75,19 @@ void CurlTransfer::prepare(HttpRequest request, CurlEngine::Done done,
 void CurlTransfer::set_method() {
   CURL* easy = easy_.get();
   switch (request_.method) {
-    case HttpMethod::kGet: set(easy, CURLOPT_HTTPGET, 1L); return;
-    case HttpMethod::kHead: set(easy, CURLOPT_NOBODY, 1L); return;
+    case HttpMethod::kGet:
+      set(easy, CURLOPT_HTTPGET, 1L);
+      return;
+    case HttpMethod::kHead:
+      set(easy, CURLOPT_NOBODY, 1L);
+      return;
     case HttpMethod::kDelete:
       set(easy, CURLOPT_HTTPGET, 1L);
       set(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
       return;
     case HttpMethod::kPut:
-    case HttpMethod::kPost: break;
+    case HttpMethod::kPost:
+      break;
   }
   // A body given as POSTFIELDS leaves in one piece with the headers when it is small, where an
   // UPLOAD takes two: one system call and one packet fewer on the way of every commit.
@@ -186,7 +191,8 @@ Error CurlTransfer::failure(CURLcode code) const {
     // A certificate that does not verify may be a captive network's: it may be right later on.
     case CURLE_PEER_FAILED_VERIFICATION:
       return {StoreErrc::kUnavailable, "the server's certificate is not trusted", detail};
-    default: return {StoreErrc::kUnavailable, "no connection, or it broke", detail};
+    default:
+      return {StoreErrc::kUnavailable, "no connection, or it broke", detail};
   }
 }
 

@@ -18,18 +18,18 @@ enum class HttpMethod { kGet, kHead, kPut, kPost, kDelete };
 struct HttpRequest {
   HttpMethod method = HttpMethod::kGet;
   std::string url;
-  std::vector<std::string> headers;      // "name: value"; no "host", which the URL says
-  SharedBytes body;                      // sent with PUT and POST, without being copied first
-  std::size_t response_bytes_max = 0;    // of a 2xx's body; more is kDamaged
-  bool never_by_proxy = false;           // for what is on this machine or this link
-  Duration total_timeout{0};             // 0: only the engine's stall time-out ends it
+  std::vector<std::string> headers;    // "name: value"; no "host", which the URL says
+  SharedBytes body;                    // sent with PUT and POST, without being copied first
+  std::size_t response_bytes_max = 0;  // of a 2xx's body; more is kDamaged
+  bool never_by_proxy = false;         // for what is on this machine or this link
+  Duration total_timeout{0};           // 0: only the engine's stall time-out ends it
 };
 
 /// What came back, whole. Headers are kept as text and searched when asked.
 struct HttpResponse {
   int status = 0;
-  std::string headers;   // "Name: value\r\n" lines
-  std::string body;      // of an answer that is not 2xx: its beginning
+  std::string headers;  // "Name: value\r\n" lines
+  std::string body;     // of an answer that is not 2xx: its beginning
 
   /// The first header of this name (in lower case), without blanks around it.
   [[nodiscard]] std::optional<std::string_view> find_header(std::string_view name) const;

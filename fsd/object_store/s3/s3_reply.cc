@@ -73,16 +73,25 @@ constexpr CodeMeaning kMeanings[] = {
 
 StoreErrc meaning_of_status(int status) {
   switch (status) {
-    case 401: return StoreErrc::kBadCredentials;
-    case 403: return StoreErrc::kAccessDenied;
-    case 404: return StoreErrc::kNotFound;
-    case 408: return StoreErrc::kUnavailable;
-    case 409: return StoreErrc::kConflict;
-    case 412: return StoreErrc::kPreconditionFailed;
-    case 429: return StoreErrc::kThrottled;
+    case 401:
+      return StoreErrc::kBadCredentials;
+    case 403:
+      return StoreErrc::kAccessDenied;
+    case 404:
+      return StoreErrc::kNotFound;
+    case 408:
+      return StoreErrc::kUnavailable;
+    case 409:
+      return StoreErrc::kConflict;
+    case 412:
+      return StoreErrc::kPreconditionFailed;
+    case 429:
+      return StoreErrc::kThrottled;
     case 501:
-    case 505: return StoreErrc::kBadRequest;
-    default: return status >= 500 ? StoreErrc::kUnavailable : StoreErrc::kBadRequest;
+    case 505:
+      return StoreErrc::kBadRequest;
+    default:
+      return status >= 500 ? StoreErrc::kUnavailable : StoreErrc::kBadRequest;
   }
 }
 
@@ -95,9 +104,12 @@ StoreErrc meaning_of(int status, std::string_view code) {
 
 const char* phrase_of(StoreErrc code) {
   switch (code) {
-    case StoreErrc::kPreconditionFailed: return "the condition does not hold";
-    case StoreErrc::kBadRequest: return "the store refuses the request";
-    default: return "the store answers with an error";
+    case StoreErrc::kPreconditionFailed:
+      return "the condition does not hold";
+    case StoreErrc::kBadRequest:
+      return "the store refuses the request";
+    default:
+      return "the store answers with an error";
   }
 }
 

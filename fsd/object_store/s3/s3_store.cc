@@ -27,8 +27,8 @@ bool is_bucket_name(const std::string& name) {
 }
 
 std::string aws_endpoint(const std::string& region) {
-  return "https://s3." + region + (region.starts_with("cn-") ? ".amazonaws.com.cn"
-                                                             : ".amazonaws.com");
+  return "https://s3." + region +
+         (region.starts_with("cn-") ? ".amazonaws.com.cn" : ".amazonaws.com");
 }
 
 /// The endpoint that requests go to, with the bucket in it.
@@ -146,8 +146,7 @@ Result<Object> S3Store::object_of(const std::string& name, ByteRange range,
   }
   object.size = response.body.size();
   if (response.status == 206) {
-    const auto covered =
-        parse_content_range(response.find_header("content-range").value_or(""));
+    const auto covered = parse_content_range(response.find_header("content-range").value_or(""));
     if (!covered) return damaged("an answer to a range that does not say which");
     const std::uint64_t end = std::min(end_of(range), covered->size);
     if (covered->first != range.offset || covered->last + 1 != end) {
@@ -367,9 +366,9 @@ HttpRequest S3Store::sign(const Call& call, const std::string& hash,
   headers.push_back({"host", endpoint_.authority()});
   request.headers.push_back(
       "authorization: " +
-      signer_.authorization({method_name(call.method), path, query, std::move(headers), hash,
-                             timestamp},
-                            credentials.access_key_id, credentials.secret_access_key));
+      signer_.authorization(
+          {method_name(call.method), path, query, std::move(headers), hash, timestamp},
+          credentials.access_key_id, credentials.secret_access_key));
   request.body = call.body;
   request.response_bytes_max = call.response_bytes_max;
   request.never_by_proxy = direct_;

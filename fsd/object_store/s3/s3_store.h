@@ -36,8 +36,7 @@ class S3Store final : public ObjectStore {
   ~S3Store() override;
 
   Task<Result<Object>> get(std::string key, ByteRange range) override;
-  Task<Result<std::string>> put(std::string key, SharedBytes body,
-                                PutCondition condition) override;
+  Task<Result<std::string>> put(std::string key, SharedBytes body, PutCondition condition) override;
   Task<Result<void>> remove(std::string key) override;
   Task<Result<ListPage>> list(std::string prefix, std::string start_after,
                               std::uint32_t limit) override;
@@ -54,7 +53,7 @@ class S3Store final : public ObjectStore {
   /// Ends what is under way with kCancelled, and refuses what comes after it.
   Task<> stop();
 
-  static constexpr std::size_t kObjectBytesMax = 64 << 20;   // of a get without a length
+  static constexpr std::size_t kObjectBytesMax = 64 << 20;  // of a get without a length
   static constexpr std::size_t kListBytesMax = 8 << 20;
   static constexpr std::size_t kHashInlineBytesMax = 64 << 10;
 
@@ -62,15 +61,15 @@ class S3Store final : public ObjectStore {
   /// A request before it is signed.
   struct Call {
     HttpMethod method = HttpMethod::kGet;
-    std::string key;                   // with the prefix; empty for the bucket itself
+    std::string key;  // with the prefix; empty for the bucket itself
     QueryPairs query;
-    std::vector<std::string> headers;            // not signed
-    std::vector<SignedHeader> amz_headers;       // signed and sent
+    std::vector<std::string> headers;       // not signed
+    std::vector<SignedHeader> amz_headers;  // signed and sent
     SharedBytes body;
     std::size_t response_bytes_max = 0;
   };
-  S3Store(Runtime& runtime, boost::asio::io_context& io, Executor& io_executor,
-          S3Options options, Endpoint endpoint);
+  S3Store(Runtime& runtime, boost::asio::io_context& io, Executor& io_executor, S3Options options,
+          Endpoint endpoint);
 
   Task<Result<HttpResponse>> call(Call call);
   Task<Result<HttpResponse>> call_inside(Call call);
@@ -89,7 +88,7 @@ class S3Store final : public ObjectStore {
   Runtime& runtime_;
   S3Options options_;
   bool quoting_known_ = false;
-  const Endpoint endpoint_;   // with the bucket in its host name or in its path
+  const Endpoint endpoint_;  // with the bucket in its host name or in its path
   const bool direct_;
   const bool payload_is_safe_;  // nobody on the way could change it
   CurlEngine engine_;

@@ -133,14 +133,13 @@ std::string Signer::authorization(SigningInput input, const std::string& access_
             [](const auto& a, const auto& b) { return a.name < b.name; });
   const std::string names = signed_names(input.headers);
   const std::string_view date = input.timestamp.substr(0, 8);
-  const std::string scope =
-      std::string(date) + "/" + region_ + "/" + service_ + "/aws4_request";
+  const std::string scope = std::string(date) + "/" + region_ + "/" + service_ + "/aws4_request";
   std::string to_sign = "AWS4-HMAC-SHA256\n";
   to_sign.append(input.timestamp).append("\n").append(scope).append("\n");
   to_sign += to_hex(sha256(as_bytes(canonical_request(input, names))));
   const Digest signature = hmac_sha256(signing_key(date, secret_access_key), as_bytes(to_sign));
-  return "AWS4-HMAC-SHA256 Credential=" + access_key_id + "/" + scope +
-         ", SignedHeaders=" + names + ", Signature=" + to_hex(signature);
+  return "AWS4-HMAC-SHA256 Credential=" + access_key_id + "/" + scope + ", SignedHeaders=" + names +
+         ", Signature=" + to_hex(signature);
 }
 
 }  // namespace cairn::object_store::s3

@@ -32,11 +32,11 @@ struct SignedHeader {
 /// What AWS Signature Version 4 covers of a request.
 struct SigningInput {
   std::string_view method;
-  std::string_view path;                // encoded, as on the wire
-  std::string_view query;               // from canonical_query()
-  std::vector<SignedHeader> headers;    // all of these are signed; "host" must be among them
-  std::string_view payload_hash;        // hexadecimal, or kUnsignedPayload
-  std::string_view timestamp;           // from amz_timestamp()
+  std::string_view path;              // encoded, as on the wire
+  std::string_view query;             // from canonical_query()
+  std::vector<SignedHeader> headers;  // all of these are signed; "host" must be among them
+  std::string_view payload_hash;      // hexadecimal, or kUnsignedPayload
+  std::string_view timestamp;         // from amz_timestamp()
 };
 
 /// Makes Authorization headers. Keeps the day's signing key, which costs four HMACs.

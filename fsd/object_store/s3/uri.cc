@@ -123,8 +123,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   }
   const std::size_t colon = host.rfind(':');
   const std::size_t bracket = host.rfind(']');
-  if (colon != std::string_view::npos &&
-      (bracket == std::string_view::npos || colon > bracket)) {
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
     if (!parse_port(host.substr(colon + 1), endpoint.port)) {
       return bad_endpoint(text, "has a port that is no port");
     }

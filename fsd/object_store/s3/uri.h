@@ -26,9 +26,9 @@ using QueryPairs = std::vector<std::pair<std::string, std::string>>;
 /// Where an HTTP service is: scheme, host, port and the path that goes before every other.
 struct Endpoint {
   bool tls = true;
-  std::string host;            // a name, an IPv4 address, or an IPv6 address in brackets
+  std::string host;  // a name, an IPv4 address, or an IPv6 address in brackets
   std::uint16_t port = 443;
-  std::string base_path;       // "" or "/like/this", encoded
+  std::string base_path;  // "" or "/like/this", encoded
 
   /// What the Host header says: the port only where it is not the scheme's own.
   [[nodiscard]] std::string authority() const;

@@ -27,7 +27,7 @@ namespace {
 constexpr double kCacheSeconds = 86400;
 
 struct Node {
-  struct stat st {};
+  struct stat st{};
   std::string data;
   std::map<std::string, fuse_ino_t> names;
 };
@@ -79,7 +79,7 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
 }
 
 void on_getattr(fuse_req_t request, fuse_ino_t ino, fuse_file_info*) {
-  struct stat st {};
+  struct stat st{};
   {
     std::lock_guard lock(g_tree.mutex);
     st = g_tree.nodes[ino].st;
@@ -89,7 +89,7 @@ void on_getattr(fuse_req_t request, fuse_ino_t ino, fuse_file_info*) {
 
 void on_setattr(fuse_req_t request, fuse_ino_t ino, struct stat* values, int to_set,
                 fuse_file_info*) {
-  struct stat st {};
+  struct stat st{};
   {
     std::lock_guard lock(g_tree.mutex);
     Node& node = g_tree.nodes[ino];
@@ -188,8 +188,8 @@ void on_readdir(fuse_req_t request, fuse_ino_t ino, std::size_t size, off_t offs
     for (const auto& [name, child] : g_tree.nodes[ino].names) {
       if (++place <= offset) continue;
       struct stat st = g_tree.nodes[child].st;
-      const std::size_t needed = fuse_add_direntry(request, buffer.data() + used, size - used,
-                                                   name.c_str(), &st, place);
+      const std::size_t needed =
+          fuse_add_direntry(request, buffer.data() + used, size - used, name.c_str(), &st, place);
       if (needed > size - used) break;
       used += needed;
     }

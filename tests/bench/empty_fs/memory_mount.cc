@@ -40,15 +40,14 @@ int main(int argc, char** argv) {
   cairn::RealRuntime real({});
   cairn::testing::MemoryVolume volume;
   std::promise<Opened> promise;
-  real.runtime().core.dispatch(
-      [&] { open_vfs(real.runtime(), volume, promise).detach(); });
+  real.runtime().core.dispatch([&] { open_vfs(real.runtime(), volume, promise).detach(); });
   auto vfs = promise.get_future().get();
   if (!vfs) return 1;
   cairn::fuse::FuseServer::Options options;
   options.mountpoint = argv[1];
   options.volume_name = "memory";
   options.io_uring = std::strcmp(argv[2], "io_uring") == 0 ? cairn::fuse::IoUring::kOn
-                                                            : cairn::fuse::IoUring::kOff;
+                                                           : cairn::fuse::IoUring::kOff;
   if (argc > 3) options.readers = std::atoi(argv[3]);
   auto server = cairn::fuse::FuseServer::start(real.runtime(), **vfs, options);
   if (!server) {

@@ -40,12 +40,12 @@ class Bench {
       close(fd);
     });
     measure("stat", [](const std::string& path) {
-      struct statx stx {};
+      struct statx stx{};
       must(statx(AT_FDCWD, path.c_str(), AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &stx) == 0,
            "statx");
     });
     measure("stat warm", [](const std::string& path) {
-      struct stat st {};
+      struct stat st{};
       must(stat(path.c_str(), &st) == 0, "stat");
     });
     measure("open, read, close", [&](const std::string& path) {

@@ -41,7 +41,7 @@ TEST_F(Control, AnswersOneLineWithOneLine) {
 TEST_F(Control, IsForItsOwnUserOnly) {
   auto server = start();
   ASSERT_TRUE(server);
-  struct stat socket {};
+  struct stat socket{};
   ASSERT_EQ(::stat(path_.c_str(), &socket), 0);
   EXPECT_EQ(socket.st_mode & 0777U, 0600U);
 }

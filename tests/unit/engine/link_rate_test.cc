@@ -96,13 +96,13 @@ TEST_P(LinkRateOn, FindsWhatTheLinkCarriesThoughSegmentsComeInBursts) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Links, LinkRateOn,
-    ::testing::Values(Case{"Home", 2e6, milliseconds(30)}, Case{"Office", 20e6, milliseconds(5)},
-                      Case{"Loopback", 300e6, milliseconds(2)},
-                      Case{"DataCentre", 100e6, milliseconds(60)},
-                      Case{"Fast", 1e9, milliseconds(60)}),
-    [](const auto& one) { return one.param.name; });
+INSTANTIATE_TEST_SUITE_P(Links, LinkRateOn,
+                         ::testing::Values(Case{"Home", 2e6, milliseconds(30)},
+                                           Case{"Office", 20e6, milliseconds(5)},
+                                           Case{"Loopback", 300e6, milliseconds(2)},
+                                           Case{"DataCentre", 100e6, milliseconds(60)},
+                                           Case{"Fast", 1e9, milliseconds(60)}),
+                         [](const auto& one) { return one.param.name; });
 
 TEST(LinkRate, GrowsWithinAFewRoundTripsOnALongFastLink) {
   SharedLink shared(1e9, milliseconds(60));

@@ -17,7 +17,7 @@ using Requests = std::map<std::string, std::uint64_t>;
 void list_with_attributes(const std::string& path) {
   DIR* dir = opendir(path.c_str());
   while (const dirent* entry = readdir(dir)) {
-    struct stat st {};
+    struct stat st{};
     fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW);
   }
   closedir(dir);
@@ -33,7 +33,7 @@ TEST_P(MountTest, what_the_kernel_knows_it_does_not_ask_again) {
   };
   warm_up();
   warm_up();
-  struct stat st {};
+  struct stat st{};
   EXPECT_EQ(counted([&] { ASSERT_EQ(stat(path("dir/f1").c_str(), &st), 0); }), Requests{});
   EXPECT_EQ(counted([&] { access(path("dir/missing").c_str(), F_OK); }), Requests{});
   EXPECT_EQ(counted([&] { EXPECT_EQ(read_file(path("dir/f1")), "bytes"); }),
@@ -71,8 +71,8 @@ TEST_P(MountTest, a_name_made_at_another_door_is_seen_where_there_was_none) {
 TEST_P(MountTest, a_name_removed_at_another_door_is_gone) {
   write_file(path("file"), "x");
   ASSERT_EQ(access(path("file").c_str(), F_OK), 0);
-  auto removed = core_.run<Result<void>>(
-      [&] { return core_.vfs().unlink(other(), vfs::kRootIno, "file"); });
+  auto removed =
+      core_.run<Result<void>>([&] { return core_.vfs().unlink(other(), vfs::kRootIno, "file"); });
   ASSERT_TRUE(removed);
   flush_invalidations();
   EXPECT_EQ(access(path("file").c_str(), F_OK), -1);
@@ -91,19 +91,18 @@ TEST_P(MountTest, bytes_written_at_another_door_are_read_even_by_those_who_had_i
   flush_invalidations();
   EXPECT_EQ(pread(fd, bytes, sizeof bytes, 0), 19);
   EXPECT_EQ(std::string(bytes, 19), "new bytes, and more");
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(stat(path("file").c_str(), &st), 0);
   EXPECT_EQ(st.st_size, 19);
 }
 
 TEST_P(MountTest, attributes_changed_at_another_door_are_seen) {
   write_file(path("file"), "x");
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(stat(path("file").c_str(), &st), 0);
   const Ino ino = side_lookup("file").ino;
-  auto changed = core_.run<Result<vfs::Attributes>>([&] {
-    return core_.vfs().set_attributes(other(), ino, vfs::HandleId(), {.mode = 0600});
-  });
+  auto changed = core_.run<Result<vfs::Attributes>>(
+      [&] { return core_.vfs().set_attributes(other(), ino, vfs::HandleId(), {.mode = 0600}); });
   ASSERT_TRUE(changed);
   flush_invalidations();
   ASSERT_EQ(stat(path("file").c_str(), &st), 0);
@@ -121,7 +120,7 @@ TEST_P(MountTest, thousands_of_changes_at_another_door_are_all_seen) {
 
 TEST_P(MountTest, its_own_changes_are_not_told_to_the_kernel_again) {
   write_file(path("file"), "x");
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(stat(path("file").c_str(), &st), 0);
   read_file(path("file"));
   ASSERT_EQ(stat(path("file").c_str(), &st), 0);
@@ -149,8 +148,8 @@ TEST_P(MountTest, what_the_kernel_remembered_is_given_back_at_the_end) {
     core_.set_listener(nullptr);
     server_->stop();
   }
-  auto gone = core_.run<Result<vfs::Attributes>>(
-      [&] { return core_.vfs().get_attributes(other(), ino); });
+  auto gone =
+      core_.run<Result<vfs::Attributes>>([&] { return core_.vfs().get_attributes(other(), ino); });
   EXPECT_FALSE(gone);
 }
 

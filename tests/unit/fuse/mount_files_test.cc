@@ -5,9 +5,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <linux/falloc.h>
 #include <cerrno>
 #include <cstring>
-#include <linux/falloc.h>
 #include <set>
 
 #include "tests/unit/fuse/mount_fixture.h"
@@ -119,7 +119,7 @@ TEST_P(MountTest, an_unlinked_file_lives_until_it_is_closed) {
   char bytes[16];
   EXPECT_EQ(pread(fd, bytes, sizeof bytes, 0), 10);
   EXPECT_EQ(pwrite(fd, "and grows", 9, 10), 9);
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(fstat(fd, &st), 0);
   EXPECT_EQ(st.st_nlink, 0U);
   EXPECT_EQ(st.st_size, 19);
@@ -165,7 +165,7 @@ TEST_P(MountTest, holes_are_found) {
   EXPECT_EQ(lseek(fd, 0, SEEK_DATA), -1);
   EXPECT_EQ(errno, ENXIO);
   ASSERT_EQ(fallocate(fd, 0, 0, 4 << 20), 0);
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(fstat(fd, &st), 0);
   EXPECT_EQ(st.st_size, 4 << 20);
 }
@@ -227,13 +227,13 @@ TEST_P(MountTest, an_acl_is_kept_and_shows_in_the_mode) {
   ASSERT_EQ(getxattr(path("file").c_str(), "system.posix_acl_access", got.data(), got.size()),
             static_cast<ssize_t>(acl.size()));
   EXPECT_EQ(got.substr(0, acl.size()), acl);
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(stat(path("file").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 0777U, 0670U);
 }
 
 TEST_P(MountTest, statfs_names_the_filesystem_s_room) {
-  struct statvfs st {};
+  struct statvfs st{};
   ASSERT_EQ(statvfs(mount_.path().c_str(), &st), 0);
   EXPECT_EQ(st.f_namemax, 255U);
   EXPECT_GT(st.f_bavail, 0U);
@@ -241,7 +241,7 @@ TEST_P(MountTest, statfs_names_the_filesystem_s_room) {
 
 TEST_P(MountTest, the_time_of_birth_is_known) {
   write_file(path("file"), "");
-  struct statx stx {};
+  struct statx stx{};
   ASSERT_EQ(statx(AT_FDCWD, path("file").c_str(), 0, STATX_BTIME | STATX_BASIC_STATS, &stx), 0);
   if ((stx.stx_mask & STATX_BTIME) == 0) GTEST_SKIP() << "this libfuse has no statx";
   EXPECT_EQ(stx.stx_btime.tv_sec, stx.stx_mtime.tv_sec);
@@ -268,7 +268,7 @@ TEST_P(MountTest, a_write_by_someone_without_the_right_to_clears_setuid) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_EQ(status, 0);
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(stat(path("file").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 07777U, 0777U);
 }

@@ -13,7 +13,7 @@ namespace cairn::fuse {
 namespace {
 
 struct flock whole_file(short type) {
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
@@ -36,7 +36,7 @@ int status_of(pid_t pid) {
 }
 
 void catch_without_restart(int signal) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) {};
   sigaction(signal, &action, nullptr);
 }

@@ -37,7 +37,7 @@ TEST_P(MountTest, names_come_and_go) {
   EXPECT_EQ(list(mount_.path()),
             (std::multiset<std::string>{".", "..", "dir", "soft", "hard", "fifo"}));
   EXPECT_EQ(read_file(path("soft")), "x");
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(stat(path("hard").c_str(), &st), 0);
   EXPECT_EQ(st.st_nlink, 2U);
   EXPECT_EQ(rmdir(path("dir").c_str()), -1);
@@ -69,7 +69,7 @@ TEST_P(MountTest, the_umask_applies_and_the_creator_owns) {
   ASSERT_EQ(mkdir(path("dir").c_str(), 0777), 0);
   write_file(path("file"), "");
   umask(old);
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(stat(path("dir").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 07777U, 0750U);
   EXPECT_EQ(st.st_uid, geteuid());

@@ -91,7 +91,7 @@ class KilledDaemon {
       if (waitpid(pid, &status, WNOHANG) == pid) return;  // it could not mount
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    struct statfs st {};
+    struct statfs st{};
     while (statfs(mountpoint.c_str(), &st) != 0) {
     }
     kill(pid, SIGKILL);
@@ -110,7 +110,7 @@ TEST(StaleMount, of_a_killed_daemon_is_recognised_and_replaced) {
     const TemporaryDirectory dir;
     const KilledDaemon daemon(dir.path(), mode);
     if (!daemon.died()) GTEST_SKIP() << mode << " cannot be used here";
-    struct statfs st {};
+    struct statfs st{};
     ASSERT_EQ(statfs(dir.path().c_str(), &st), -1);
 
     CoreInMemory core;

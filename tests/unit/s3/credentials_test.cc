@@ -95,8 +95,12 @@ class CredentialsTest : public ::testing::Test {
 
   RealRuntime real_{{}};
   TestClock clock_;
-  Runtime runtime_{real_.runtime().core,   real_.runtime().pool, real_.runtime().indexing,
-                   real_.runtime().timers, clock_,               real_.runtime().random};
+  Runtime runtime_{real_.runtime().core,
+                   real_.runtime().pool,
+                   real_.runtime().indexing,
+                   real_.runtime().timers,
+                   clock_,
+                   real_.runtime().random};
   CurlEngine engine_{real_.io(), real_.io_executor(), {}};
   std::map<std::string, std::string> variables_;
   CredentialsConfig config_;
@@ -144,11 +148,13 @@ TEST_F(CredentialsTest, NothingAnywhereSaysWhatToSet) {
 
 TEST_F(CredentialsTest, ProfilesComeFromBothFilesAndTheirVariables) {
   variables_["AWS_SHARED_CREDENTIALS_FILE"] =
-      write("keys", "[default]\naws_access_key_id=d\naws_secret_access_key=s\n"
-                    "[work]\r\naws_access_key_id = w\r\naws_secret_access_key = s\r\n");
+      write("keys",
+            "[default]\naws_access_key_id=d\naws_secret_access_key=s\n"
+            "[work]\r\naws_access_key_id = w\r\naws_secret_access_key = s\r\n");
   variables_["AWS_CONFIG_FILE"] =
-      write("config", "# words\n[default]\nregion = eu-west-1\n[profile work]\nregion=eu-west-3\n"
-                      "s3 =\n  region = nested\n");
+      write("config",
+            "# words\n[default]\nregion = eu-west-1\n[profile work]\nregion=eu-west-3\n"
+            "s3 =\n  region = nested\n");
   EXPECT_EQ(found(), "d");
   EXPECT_EQ(find_region(config_.environment, ""), "eu-west-1");
   EXPECT_EQ(find_region(config_.environment, "work"), "eu-west-3");
@@ -204,14 +210,14 @@ TEST_F(CredentialsTest, AContainersRelativeAddressIsOnItsOwnService) {
 }
 
 TEST(ContainerUrl, IsTrustedByTlsOrOnThisMachineAndLink) {
-  for (const char* good : {"https://any.example/x", "http://127.0.0.1:1/x", "http://localhost/",
-                           "http://[::1]/x", "http://169.254.170.2/v2", "http://169.254.170.23/v1",
-                           "http://[fd00:ec2::23]/v1"}) {
+  for (const char* good :
+       {"https://any.example/x", "http://127.0.0.1:1/x", "http://localhost/", "http://[::1]/x",
+        "http://169.254.170.2/v2", "http://169.254.170.23/v1", "http://[fd00:ec2::23]/v1"}) {
     EXPECT_TRUE(is_trusted_container_url(good)) << good;
   }
-  for (const char* bad : {"", "x", "http://evil.example/", "http://127.0.0.1.evil.example/",
-                          "http://evil.example?http://127.0.0.1/", "http://127.0.0.1@evil/",
-                          "ftp://127.0.0.1/"}) {
+  for (const char* bad :
+       {"", "x", "http://evil.example/", "http://127.0.0.1.evil.example/",
+        "http://evil.example?http://127.0.0.1/", "http://127.0.0.1@evil/", "ftp://127.0.0.1/"}) {
     EXPECT_FALSE(is_trusted_container_url(bad)) << bad;
   }
 }
@@ -243,8 +249,9 @@ TEST_F(CredentialsTest, AWebIdentityIsShownToSts) {
 
 TEST_F(CredentialsTest, StsRefusalIsSaidInItsWords) {
   serve([](const Request&) {
-    return ScriptedServer::reply(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>"
-                                      "Not you</Message></Error></ErrorResponse>");
+    return ScriptedServer::reply(403,
+                                 "<ErrorResponse><Error><Code>AccessDenied</Code><Message>"
+                                 "Not you</Message></Error></ErrorResponse>");
   });
   variables_["AWS_WEB_IDENTITY_TOKEN_FILE"] = write("jwt", "to.ken");
   variables_["AWS_ROLE_ARN"] = "arn";
@@ -258,8 +265,8 @@ TEST_F(CredentialsTest, StsRefusalIsSaidInItsWords) {
 /// What an EC2 instance's metadata service does, version 2.
 Reply instance_metadata(const Request& request, const std::string& keys) {
   if (request.target == "/latest/api/token") {
-    const bool asked = request.method == "PUT" &&
-                       request.headers.contains("x-aws-ec2-metadata-token-ttl-seconds");
+    const bool asked =
+        request.method == "PUT" && request.headers.contains("x-aws-ec2-metadata-token-ttl-seconds");
     return ScriptedServer::reply(asked ? 200 : 400, "session");
   }
   const auto token = request.headers.find("x-aws-ec2-metadata-token");
@@ -372,9 +379,9 @@ TEST_F(InstanceCredentialsTest, AnInstanceWithoutARoleSaysSo) {
 }
 
 TEST(CredentialReplies, AreReadDefensively) {
-  for (const char* json : {"", "[]", "null", "{", "{\"AccessKeyId\":5}", "\"x\"",
-                           "{\"AccessKeyId\":\"a\"}", "\xff\xfe",
-                           R"({"AccessKeyId":"a","SecretAccessKey":"s","Expiration":"x"})"}) {
+  for (const char* json :
+       {"", "[]", "null", "{", "{\"AccessKeyId\":5}", "\"x\"", "{\"AccessKeyId\":\"a\"}",
+        "\xff\xfe", R"({"AccessKeyId":"a","SecretAccessKey":"s","Expiration":"x"})"}) {
     EXPECT_FALSE(parse_credentials_json(json)) << json;
   }
   for (const char* xml : {"", "<x/>", "<AssumeRoleWithWebIdentityResponse/>"}) {

@@ -55,8 +55,8 @@ TEST(ErrorOf, MapsStatusAndCodeToWhatACallerMustTellApart) {
       response.body = "<Error><Code>" + std::string(test.code) + "</Code></Error>";
     }
     const Error error = error_of(response, "GET some/key");
-    EXPECT_TRUE(is(error, test.meaning)) << test.status << " " << test.code << ": "
-                                         << error.message();
+    EXPECT_TRUE(is(error, test.meaning))
+        << test.status << " " << test.code << ": " << error.message();
   }
 }
 

@@ -72,10 +72,10 @@ std::string large_body() {
   return large;
 }
 
-#define EXPECT_STORE_ERROR(result, code)                     \
-  do {                                                       \
-    const auto& outcome = (result);                          \
-    ASSERT_FALSE(outcome);                                   \
+#define EXPECT_STORE_ERROR(result, code)                                            \
+  do {                                                                              \
+    const auto& outcome = (result);                                                 \
+    ASSERT_FALSE(outcome);                                                          \
     EXPECT_TRUE(is(outcome.error(), StoreErrc::code)) << outcome.error().message(); \
   } while (false)
 
@@ -284,8 +284,7 @@ TEST_F(S3StoreTest, ErrorsNameMethodKeyStatusAndTheStoresWords) {
   });
   const auto object = get("some/key");
   EXPECT_STORE_ERROR(object, kUnavailable);
-  EXPECT_EQ(*object.error().detail,
-            "GET vol/some/key answers 500 InternalError: we broke");
+  EXPECT_EQ(*object.error().detail, "GET vol/some/key answers 500 InternalError: we broke");
 }
 
 TEST_F(S3StoreTest, AnEndlessErrorBodyIsCutAndStillMapped) {
@@ -300,8 +299,8 @@ TEST_F(S3StoreTest, AnEndlessErrorBodyIsCutAndStillMapped) {
 TEST_F(S3StoreTest, AFailedConditionAndAMissingObjectToMatchAreOneError) {
   int status = 412;
   serve([&](const Request&) {
-    return ScriptedServer::reply(status, status == 404 ? ScriptedServer::error_xml("NoSuchKey")
-                                                       : "");
+    return ScriptedServer::reply(status,
+                                 status == 404 ? ScriptedServer::error_xml("NoSuchKey") : "");
   });
   EXPECT_STORE_ERROR(put("k", "x", PutCondition::absent()), kPreconditionFailed);
   EXPECT_STORE_ERROR(put("k", "x", PutCondition::etag("e")), kPreconditionFailed);
@@ -311,9 +310,8 @@ TEST_F(S3StoreTest, AFailedConditionAndAMissingObjectToMatchAreOneError) {
 
 TEST_F(S3StoreTest, RemovingWhatIsNotThereSucceedsButNotInAMissingBucket) {
   std::string code = "NoSuchKey";
-  serve([&](const Request&) {
-    return ScriptedServer::reply(404, ScriptedServer::error_xml(code));
-  });
+  serve(
+      [&](const Request&) { return ScriptedServer::reply(404, ScriptedServer::error_xml(code)); });
   EXPECT_TRUE(remove("k"));
   code = "NoSuchBucket";
   EXPECT_STORE_ERROR(remove("k"), kBucketMissing);
@@ -325,12 +323,14 @@ TEST_F(S3StoreTest, ListsKeysWithoutThePrefixAndGoesOverEmptyPages) {
   };
   serve([&](const Request& request) {
     if (request.target.find("continuation-token=t%2F1") == std::string::npos) {
-      return page("<IsTruncated>true</IsTruncated><NextContinuationToken>t/1"
-                  "</NextContinuationToken>");
+      return page(
+          "<IsTruncated>true</IsTruncated><NextContinuationToken>t/1"
+          "</NextContinuationToken>");
     }
-    return page("<IsTruncated>true</IsTruncated>"
-                "<Contents><Key>vol/log/b</Key><Size>7</Size></Contents>"
-                "<Contents><Key>vol/log/c</Key><Size>8</Size></Contents>");
+    return page(
+        "<IsTruncated>true</IsTruncated>"
+        "<Contents><Key>vol/log/b</Key><Size>7</Size></Contents>"
+        "<Contents><Key>vol/log/c</Key><Size>8</Size></Contents>");
   });
   const auto listed = list("log/", "log/a", 1000);
   ASSERT_TRUE(listed) << listed.error().message();
@@ -347,9 +347,9 @@ TEST_F(S3StoreTest, RefusesListingsThatCannotBeTrue) {
   const auto contents = [](const char* key) {
     return "<Contents><Key>" + std::string(key) + "</Key><Size>1</Size></Contents>";
   };
-  std::vector<std::string> pages = {
-      contents("other/a"), contents("vol/b") + contents("vol/a"),
-      contents("vol/a") + contents("vol/a"), "<IsTruncated>true</IsTruncated>"};
+  std::vector<std::string> pages = {contents("other/a"), contents("vol/b") + contents("vol/a"),
+                                    contents("vol/a") + contents("vol/a"),
+                                    "<IsTruncated>true</IsTruncated>"};
   std::size_t next = 0;
   serve([&](const Request&) {
     return ScriptedServer::reply(200, "<ListBucketResult>" + pages[next] + "</ListBucketResult>");

@@ -26,9 +26,9 @@ class ScriptedServer {
     std::string target;                          // path and query
     std::map<std::string, std::string> headers;  // names in lower case
     std::string body;
-    int connection = 0;                          // which one it came on
+    int connection = 0;  // which one it came on
   };
-  enum class After { kKeep, kClose, kHold };     // kHold: says nothing more, keeps it open
+  enum class After { kKeep, kClose, kHold };  // kHold: says nothing more, keeps it open
   struct Reply {
     std::string bytes;
     After after = After::kKeep;
@@ -173,7 +173,7 @@ class ScriptedServer {
   int port_ = 0;
   std::thread acceptor_;
   std::mutex mutex_;
-  std::vector<int> connections_;   // guarded by mutex_
+  std::vector<int> connections_;  // guarded by mutex_
   std::vector<std::thread> threads_;
   std::vector<Request> requests_;  // guarded by mutex_
 };

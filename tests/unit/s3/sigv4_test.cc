@@ -29,21 +29,54 @@ std::vector<SuiteCase> suite() {
   const std::string unreserved =
       "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   return {
-      {"get-vanilla", "GET", "/", {}, {}, "",
+      {"get-vanilla",
+       "GET",
+       "/",
+       {},
+       {},
+       "",
        "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-      {"get-vanilla-query-order-key-case", "GET", "/", {{"Param2", "value2"}, {"Param1", "value1"}},
-       {}, "", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
-      {"get-utf8", "GET", percent_encode("/\xe1\x88\xb4", Slash::kKeep), {}, {}, "",
+      {"get-vanilla-query-order-key-case",
+       "GET",
+       "/",
+       {{"Param2", "value2"}, {"Param1", "value1"}},
+       {},
+       "",
+       "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
+      {"get-utf8",
+       "GET",
+       percent_encode("/\xe1\x88\xb4", Slash::kKeep),
+       {},
+       {},
+       "",
        "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},
-      {"get-unreserved", "GET", percent_encode(unreserved, Slash::kKeep), {}, {}, "",
+      {"get-unreserved",
+       "GET",
+       percent_encode(unreserved, Slash::kKeep),
+       {},
+       {},
+       "",
        "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"},
-      {"get-header-value-trim", "GET", "/", {},
-       {{"my-header1", " value1"}, {"my-header2", " \"a   b   c\""}}, "",
+      {"get-header-value-trim",
+       "GET",
+       "/",
+       {},
+       {{"my-header1", " value1"}, {"my-header2", " \"a   b   c\""}},
+       "",
        "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
-      {"post-vanilla", "POST", "/", {}, {}, "",
+      {"post-vanilla",
+       "POST",
+       "/",
+       {},
+       {},
+       "",
        "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"},
-      {"post-x-www-form-urlencoded", "POST", "/", {},
-       {{"content-type", "application/x-www-form-urlencoded"}}, "Param1=value1",
+      {"post-x-www-form-urlencoded",
+       "POST",
+       "/",
+       {},
+       {{"content-type", "application/x-www-form-urlencoded"}},
+       "Param1=value1",
        "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"},
   };
 }
@@ -64,9 +97,10 @@ TEST(SigV4, AgreesWithThePublishedTestSuite) {
 
 TEST(SigV4, WritesTheAuthorizationHeaderAsDocumented) {
   Signer signer("us-east-1", "service");
-  SigningInput input{"GET", "/", "", {{"x-amz-date", "20150830T123600Z"},
-                                      {"host", "example.amazonaws.com"}},
-                     kEmptyHash, "20150830T123600Z"};
+  SigningInput input{
+      "GET",      "/",
+      "",         {{"x-amz-date", "20150830T123600Z"}, {"host", "example.amazonaws.com"}},
+      kEmptyHash, "20150830T123600Z"};
   EXPECT_EQ(signer.authorization(input, "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
             "SignedHeaders=host;x-amz-date, "
@@ -85,15 +119,33 @@ struct S3Case {
 
 TEST(SigV4, AgreesWithTheExamplesOfTheS3Documentation) {
   const std::vector<S3Case> cases = {
-      {"GET object", "GET", "/test.txt", {}, {{"range", "bytes=0-9"}}, "",
+      {"GET object",
+       "GET",
+       "/test.txt",
+       {},
+       {{"range", "bytes=0-9"}},
+       "",
        "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"},
-      {"PUT object", "PUT", "/test$file.text", {},
+      {"PUT object",
+       "PUT",
+       "/test$file.text",
+       {},
        {{"date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}},
        "Welcome to Amazon S3.",
        "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"},
-      {"GET bucket lifecycle", "GET", "/", {{"lifecycle", ""}}, {}, "",
+      {"GET bucket lifecycle",
+       "GET",
+       "/",
+       {{"lifecycle", ""}},
+       {},
+       "",
        "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"},
-      {"list objects", "GET", "/", {{"prefix", "J"}, {"max-keys", "2"}}, {}, "",
+      {"list objects",
+       "GET",
+       "/",
+       {{"prefix", "J"}, {"max-keys", "2"}},
+       {},
+       "",
        "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"},
   };
   Signer signer("us-east-1", "s3");
@@ -114,8 +166,8 @@ TEST(SigV4, AgreesWithTheExamplesOfTheS3Documentation) {
 
 TEST(SigV4, MakesANewKeyWhenTheDayOrTheSecretChanges) {
   const auto sign = [](Signer& signer, const char* time, const char* secret) {
-    return signature_of(signer.authorization({"GET", "/", "", {{"host", "h"}}, kEmptyHash, time},
-                                             "id", secret));
+    return signature_of(
+        signer.authorization({"GET", "/", "", {{"host", "h"}}, kEmptyHash, time}, "id", secret));
   };
   Signer kept("r", "s3");
   for (const auto* time : {"20200101T235959Z", "20200102T000000Z"}) {

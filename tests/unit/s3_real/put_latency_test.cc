@@ -34,11 +34,14 @@ class BareCurl {
     const std::string time = amz_timestamp(now);
     Signer signer(options.region, "s3");
     const std::string authorization = signer.authorization(
-        {"PUT", path, "",
+        {"PUT",
+         path,
+         "",
          {{"host", endpoint.authority()},
           {"x-amz-content-sha256", std::string(kUnsignedPayload)},
           {"x-amz-date", time}},
-         kUnsignedPayload, time},
+         kUnsignedPayload,
+         time},
         options.credentials.access_key_id, options.credentials.secret_access_key);
     url_ = endpoint.origin() + path;
     for (const std::string& header :
@@ -111,7 +114,8 @@ TEST(PutLatency, AddsLittleToABarePutByLibcurl) {
     bucket.core().dispatch([&] {
       [](Task<bool> task, std::promise<bool>& out) -> Task<> {
         out.set_value(co_await std::move(task));
-      }(put_in_turn(bucket.store(), body, count, times), all).detach();
+      }(put_in_turn(bucket.store(), body, count, times), all)
+                                                          .detach();
     });
     EXPECT_TRUE(all.get_future().get());
   };
@@ -133,9 +137,10 @@ TEST(PutLatency, AddsLittleToABarePutByLibcurl) {
   const double base = median(bare_times);
   const double core = median(core_times) / base;
   const double caller = median(caller_times) / base;
-  std::printf("PUT of 4 KiB, p50: bare libcurl %.0f us; in the core %.0f us (%.2f); "
-              "from another thread %.0f us (%.2f)\n",
-              base, median(core_times), core, median(caller_times), caller);
+  std::printf(
+      "PUT of 4 KiB, p50: bare libcurl %.0f us; in the core %.0f us (%.2f); "
+      "from another thread %.0f us (%.2f)\n",
+      base, median(core_times), core, median(caller_times), caller);
   // Wide of the goal (1.1), since machines are shared; a needless round trip or a delayed
   // acknowledgement would still show.
   EXPECT_LT(core, 1.5);

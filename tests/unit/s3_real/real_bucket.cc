@@ -22,13 +22,15 @@ void make_bucket(RealRuntime& runtime, const S3Options& options) {
   HttpRequest request{.method = HttpMethod::kPut, .url = endpoint.origin() + path};
   request.headers = {"x-amz-content-sha256: " + hash, "x-amz-date: " + time};
   request.headers.push_back(
-      "authorization: " + signer.authorization({"PUT", path, "",
-                                                {{"host", endpoint.authority()},
-                                                 {"x-amz-content-sha256", hash},
-                                                 {"x-amz-date", time}},
-                                                hash, time},
-                                               options.credentials.access_key_id,
-                                               options.credentials.secret_access_key));
+      "authorization: " +
+      signer.authorization(
+          {"PUT",
+           path,
+           "",
+           {{"host", endpoint.authority()}, {"x-amz-content-sha256", hash}, {"x-amz-date", time}},
+           hash,
+           time},
+          options.credentials.access_key_id, options.credentials.secret_access_key));
   request.response_bytes_max = 64 << 10;
   CurlEngine engine(runtime.io(), runtime.io_executor(), {.ca_file = options.ca_file});
   std::promise<int> status;
@@ -53,9 +55,8 @@ RealBucket::RealBucket() {
   options_.ca_file = variable("CAIRN_TEST_S3_CA_FILE");
   options_.allow_http = true;
   // The tests' server is Ceph; a store of another kind says so.
-  options_.etag_quoting =
-      variable("CAIRN_TEST_S3_ETAGS", "bare") == "quoted" ? EtagQuoting::kQuoted
-                                                          : EtagQuoting::kBare;
+  options_.etag_quoting = variable("CAIRN_TEST_S3_ETAGS", "bare") == "quoted" ? EtagQuoting::kQuoted
+                                                                              : EtagQuoting::kBare;
   static const bool made = (make_bucket(real(), options_), true);
   CHECK(made);
   store_ = open(options_);
@@ -70,10 +71,12 @@ std::unique_ptr<S3Store> RealBucket::open(const S3Options& options) {
 }
 
 void RealBucket::close(S3Store& store) {
-  wait([&store] { return [](S3Store& s) -> Task<bool> {
-    co_await s.stop();
-    co_return true;
-  }(store); });
+  wait([&store] {
+    return [](S3Store& s) -> Task<bool> {
+      co_await s.stop();
+      co_return true;
+    }(store);
+  });
 }
 
 std::unique_ptr<testing::StoreUnderTest> make_real_bucket() {

@@ -61,8 +61,7 @@ TEST(RealS3, APrefixMayHoldAnyBytes) {
   S3Options options = bucket.options();
   options.prefix += "/a b+c&d=%20\xc3\xa4'(*)";
   const auto store = bucket.open(options);
-  ASSERT_THAT(bucket.wait([&] { return store->put("k", SharedBytes::from("x"), {}); }),
-              Succeeds());
+  ASSERT_THAT(bucket.wait([&] { return store->put("k", SharedBytes::from("x"), {}); }), Succeeds());
   const auto page = bucket.wait([&] { return store->list("", "", 10); });
   EXPECT_EQ(testing::keys_of(page), std::vector<std::string>{"k"});
   EXPECT_EQ(testing::text_of(bucket.wait([&] { return store->get("k", {}); })), "x");
@@ -74,8 +73,8 @@ TEST(RealS3, ManyAtATimeAllSucceed) {
   const auto put_all = [](ObjectStore& store) -> Task<int> {
     std::vector<Task<Result<std::string>>> puts;
     for (int i = 0; i < 200; ++i) {
-      puts.push_back(store.put("many/" + std::to_string(i),
-                               SharedBytes::from(std::string(1000, 'x')), {}));
+      puts.push_back(
+          store.put("many/" + std::to_string(i), SharedBytes::from(std::string(1000, 'x')), {}));
     }
     int done = 0;
     for (auto& put : puts) {

@@ -17,13 +17,14 @@ Acl::Entry e(Acl::Tag tag, std::uint16_t permissions, std::uint32_t id = Acl::kN
 TEST(Acl, IsEncodedAsLinuxDoes) {
   const Acl acl(Entries{e(Acl::kUserObj, 7), e(Acl::kUser, 5, 0x01020304), e(Acl::kGroupObj, 4),
                         e(Acl::kMask, 5), e(Acl::kOther, 0)});
-  const std::string golden("\x02\0\0\0"
-                           "\x01\0\x07\0\xff\xff\xff\xff"
-                           "\x02\0\x05\0\x04\x03\x02\x01"
-                           "\x04\0\x04\0\xff\xff\xff\xff"
-                           "\x10\0\x05\0\xff\xff\xff\xff"
-                           "\x20\0\0\0\xff\xff\xff\xff",
-                           44);
+  const std::string golden(
+      "\x02\0\0\0"
+      "\x01\0\x07\0\xff\xff\xff\xff"
+      "\x02\0\x05\0\x04\x03\x02\x01"
+      "\x04\0\x04\0\xff\xff\xff\xff"
+      "\x10\0\x05\0\xff\xff\xff\xff"
+      "\x20\0\0\0\xff\xff\xff\xff",
+      44);
   EXPECT_EQ(acl.encode(), golden);
   EXPECT_EQ(*Acl::decode(golden), acl);
   for (std::size_t length = 0; length < golden.size(); ++length) {
@@ -40,25 +41,32 @@ TEST(Acl, WhatIsNotOneIsRefused) {
   } const cases[] = {
       {"minimal", {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kOther, 0)}, true},
       {"mask alone",
-       {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kMask, 5), e(Acl::kOther, 0)}, true},
+       {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kMask, 5), e(Acl::kOther, 0)},
+       true},
       {"no owner", {e(Acl::kGroupObj, 5), e(Acl::kOther, 0)}, false},
       {"no group", {e(Acl::kUserObj, 7), e(Acl::kOther, 0)}, false},
       {"no others", {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5)}, false},
       {"named user without a mask",
-       {e(Acl::kUserObj, 7), e(Acl::kUser, 7, 1), e(Acl::kGroupObj, 5), e(Acl::kOther, 0)}, false},
+       {e(Acl::kUserObj, 7), e(Acl::kUser, 7, 1), e(Acl::kGroupObj, 5), e(Acl::kOther, 0)},
+       false},
       {"named group without a mask",
-       {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kGroup, 7, 1), e(Acl::kOther, 0)}, false},
+       {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kGroup, 7, 1), e(Acl::kOther, 0)},
+       false},
       {"user after group",
        {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kUser, 7, 1), e(Acl::kMask, 7),
-        e(Acl::kOther, 0)}, false},
+        e(Acl::kOther, 0)},
+       false},
       {"two owners",
-       {e(Acl::kUserObj, 7), e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kOther, 0)}, false},
+       {e(Acl::kUserObj, 7), e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kOther, 0)},
+       false},
       {"something after others",
-       {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kOther, 0), e(Acl::kOther, 0)}, false},
+       {e(Acl::kUserObj, 7), e(Acl::kGroupObj, 5), e(Acl::kOther, 0), e(Acl::kOther, 0)},
+       false},
       {"more than rwx", {e(Acl::kUserObj, 8), e(Acl::kGroupObj, 5), e(Acl::kOther, 0)}, false},
       {"a user without a number",
        {e(Acl::kUserObj, 7), e(Acl::kUser, 7), e(Acl::kGroupObj, 5), e(Acl::kMask, 7),
-        e(Acl::kOther, 0)}, false},
+        e(Acl::kOther, 0)},
+       false},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(Acl::decode(Acl(c.entries).encode()).has_value(), c.valid) << c.why;
@@ -114,8 +122,8 @@ TEST(Acl, ChmodChangesTheMaskIfThereIsOne) {
 }
 
 TEST(Acl, AtCreationBothSidesKeepWhatBothAllow) {
-  Acl acl(Entries{e(Acl::kUserObj, 6), e(Acl::kUser, 7, 10), e(Acl::kGroupObj, 7),
-                  e(Acl::kMask, 5), e(Acl::kOther, 4)});
+  Acl acl(Entries{e(Acl::kUserObj, 6), e(Acl::kUser, 7, 10), e(Acl::kGroupObj, 7), e(Acl::kMask, 5),
+                  e(Acl::kOther, 4)});
   std::uint32_t mode = 0100777;
   acl.mask_for_creation(mode);
   EXPECT_EQ(mode, 0100654U);

@@ -16,12 +16,14 @@ class VfsDirectory : public VfsTest {
   /// Goes on after `cookie` for up to `count` entries.
   Seen read_some(HandleId handle, std::uint64_t cookie, std::size_t count) {
     Seen seen{{}, cookie};
-    EXPECT_THAT(fs->read_directory(handle, cookie, [&](const DirectoryEntry& e) {
-      if (seen.names.size() == count) return false;
-      seen.names.emplace_back(e.name);
-      seen.cookie = e.cookie;
-      return true;
-    }), Succeeds());
+    EXPECT_THAT(fs->read_directory(handle, cookie,
+                                   [&](const DirectoryEntry& e) {
+                                     if (seen.names.size() == count) return false;
+                                     seen.names.emplace_back(e.name);
+                                     seen.cookie = e.cookie;
+                                     return true;
+                                   }),
+                Succeeds());
     return seen;
   }
 };
@@ -32,11 +34,13 @@ TEST_F(VfsDirectory, ListsItselfItsParentAndEachEntryWithItsType) {
   auto handle = run(fs->open_directory({}, dir));
   std::map<std::string, std::pair<Ino, int>> seen;
   std::vector<std::uint64_t> cookies;
-  ASSERT_THAT(fs->read_directory(*handle, 0, [&](const DirectoryEntry& e) {
-    seen[std::string(e.name)] = {e.ino, e.type};
-    cookies.push_back(e.cookie);
-    return true;
-  }), Succeeds());
+  ASSERT_THAT(fs->read_directory(*handle, 0,
+                                 [&](const DirectoryEntry& e) {
+                                   seen[std::string(e.name)] = {e.ino, e.type};
+                                   cookies.push_back(e.cookie);
+                                   return true;
+                                 }),
+              Succeeds());
   EXPECT_EQ(seen["."], std::pair(dir, S_IFDIR >> 12));
   EXPECT_EQ(seen[".."], std::pair(kRoot, S_IFDIR >> 12));
   EXPECT_EQ(seen["f"], std::pair(find(dir, "f"), S_IFREG >> 12));
@@ -91,12 +95,14 @@ TEST_F(VfsDirectory, AttributesCanBeLookedAtDuringAVisit) {
   for (int i = 0; i < 300; ++i) make_file(kRoot, std::to_string(i), "x");
   auto handle = run(fs->open_directory({}, kRoot));
   int files = 0;
-  ASSERT_THAT(fs->read_directory(*handle, 2, [&](const DirectoryEntry& e) {
-    auto attributes = fs->peek_attributes(e.ino);
-    EXPECT_THAT(attributes, Succeeds());
-    files += attributes->inode.size == 1 ? 1 : 0;
-    return true;
-  }), Succeeds());
+  ASSERT_THAT(fs->read_directory(*handle, 2,
+                                 [&](const DirectoryEntry& e) {
+                                   auto attributes = fs->peek_attributes(e.ino);
+                                   EXPECT_THAT(attributes, Succeeds());
+                                   files += attributes->inode.size == 1 ? 1 : 0;
+                                   return true;
+                                 }),
+              Succeeds());
   EXPECT_EQ(files, 300);
   EXPECT_THAT(run(fs->release_directory(*handle)), Succeeds());
 }
@@ -119,16 +125,14 @@ TEST_F(VfsDirectory, TheListenerHearsOfEveryChangeAndWhoMadeIt) {
   Caller who;
   who.client = 9;
   const Ino file = make_file(kRoot, "f", "abc", 0644, who);
-  EXPECT_THAT(ear.heard,
-              ::testing::IsSupersetOf(std::vector<std::string>{
-                  "entry 1 f by 9", "attributes 1 by 9",
-                  fmt::format("data {} 0+3 by 9", file.value())}));
+  EXPECT_THAT(ear.heard, ::testing::IsSupersetOf(std::vector<std::string>{
+                             "entry 1 f by 9", "attributes 1 by 9",
+                             fmt::format("data {} 0+3 by 9", file.value())}));
   ear.heard.clear();
   ASSERT_THAT(run(fs->rename(who, kRoot, "f", kRoot, "g", 0)), Succeeds());
-  EXPECT_THAT(ear.heard,
-              ::testing::IsSupersetOf(std::vector<std::string>{
-                  "entry 1 f by 9", "entry 1 g by 9",
-                  fmt::format("attributes {} by 9", file.value())}));
+  EXPECT_THAT(ear.heard, ::testing::IsSupersetOf(std::vector<std::string>{
+                             "entry 1 f by 9", "entry 1 g by 9",
+                             fmt::format("attributes {} by 9", file.value())}));
   fs->set_listener(nullptr);
 }
 

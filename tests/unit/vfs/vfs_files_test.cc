@@ -209,9 +209,8 @@ TEST_F(VfsFiles, AFullVolumeStillOverwritesAndFrees) {
   EXPECT_THAT(run(fs->write({}, handle, 0, as_bytes(more), false)), Succeeds());
   EXPECT_THAT(run(fs->allocate({}, handle, 0, 10'000, 1)), FailsWith(ENOSPC));
   EXPECT_THAT(run(fs->copy_range({}, handle, 0, handle, 10'000, 1)), FailsWith(ENOSPC));
-  EXPECT_THAT(
-      run(fs->allocate({}, handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 5000)),
-      Succeeds());
+  EXPECT_THAT(run(fs->allocate({}, handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 5000)),
+              Succeeds());
   EXPECT_EQ(fs->stats().bytes_used, 5000U);
   ASSERT_THAT(run(fs->unlink({}, kRoot, "f")), Succeeds());
   EXPECT_THAT(run(fs->release(handle)), Succeeds());

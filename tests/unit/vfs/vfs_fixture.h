@@ -123,10 +123,12 @@ class VfsTest : public ::testing::Test {
     EXPECT_THAT(handle, Succeeds());
     if (!handle) return {};
     std::vector<std::string> names;
-    EXPECT_THAT(fs->read_directory(*handle, Directory2, [&](const DirectoryEntry& e) {
-      names.emplace_back(e.name);
-      return true;
-    }), Succeeds());
+    EXPECT_THAT(fs->read_directory(*handle, Directory2,
+                                   [&](const DirectoryEntry& e) {
+                                     names.emplace_back(e.name);
+                                     return true;
+                                   }),
+                Succeeds());
     EXPECT_THAT(run(fs->release_directory(*handle)), Succeeds());
     std::sort(names.begin(), names.end());
     return names;

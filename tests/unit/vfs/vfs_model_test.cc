@@ -52,16 +52,20 @@ class Model {
       return done("rename", reference.rename(who, a, b, flags), run(fs.rename(who, a, b, flags)));
     }
     switch (kind) {
-      case 9: return done("symlink", reference.make_symlink(who, a, b),
-                          run(fs.make_symlink(who, a, b)));
-      case 10: return done("link", reference.link(who, a, b), run(fs.link(who, a, b)));
+      case 9:
+        return done("symlink", reference.make_symlink(who, a, b), run(fs.make_symlink(who, a, b)));
+      case 10:
+        return done("link", reference.link(who, a, b), run(fs.link(who, a, b)));
       case 11:
-      case 12: return done("unlink", reference.unlink(who, a), run(fs.unlink(who, a)));
-      case 13: return done("rmdir", reference.remove_directory(who, a),
-                           run(fs.remove_directory(who, a)));
+      case 12:
+        return done("unlink", reference.unlink(who, a), run(fs.unlink(who, a)));
+      case 13:
+        return done("rmdir", reference.remove_directory(who, a), run(fs.remove_directory(who, a)));
       case 14:
-      case 15: return write(who, a);
-      default: return change(kind, who, a);
+      case 15:
+        return write(who, a);
+      default:
+        return change(kind, who, a);
     }
   }
 
@@ -105,9 +109,12 @@ class Model {
   }
   Caller draw_caller() {
     switch (random_.below(6)) {
-      case 0: return user(1, 1, {2});
-      case 1: return user(2, 2);
-      default: return {};
+      case 0:
+        return user(1, 1, {2});
+      case 1:
+        return user(2, 2);
+      default:
+        return {};
     }
   }
   std::string draw_path() {

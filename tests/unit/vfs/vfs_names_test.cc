@@ -20,7 +20,7 @@ class VfsNames : public VfsTest {
     EXPECT_THAT(run(fs->link({}, file, kRoot, "hard")), Succeeds());
   }
   Ino at(const std::string& name) const {
-    const std::map<std::string, Ino> all{{"", kRoot}, {"full", full}, {"inner", inner},
+    const std::map<std::string, Ino> all{{"", kRoot},    {"full", full},   {"inner", inner},
                                          {"deep", deep}, {"empty", empty}, {"other", other},
                                          {"file", file}};
     return all.at(name);
@@ -76,8 +76,8 @@ TEST_F(VfsNames, EachOperationFailsForTheReasonThatLinuxGives) {
     EXPECT_THAT(run(fs->make_symlink({}, parent, c.name, "t")), FailsWith(c.symlink));
     undo(c.symlink == 0, false);
     EXPECT_THAT(run(fs->unlink({}, parent, c.name)), FailsWith(c.unlink));
-    EXPECT_THAT(run(fs->remove_directory({}, parent, c.name)), FailsWith(c.unlink == 0 ? ENOENT
-                                                                                       : c.rmdir));
+    EXPECT_THAT(run(fs->remove_directory({}, parent, c.name)),
+                FailsWith(c.unlink == 0 ? ENOENT : c.rmdir));
   }
 }
 

@@ -33,12 +33,20 @@ TEST_F(VfsRights, ModeBitsAreTheOwnersTheGroupsOrTheOthers) {
   Caller kernel = stranger;
   kernel.checked_by_kernel = true;
   const AccessCase cases[] = {
-      {0400, owner, R_OK, 0},      {0400, owner, W_OK, EACCES},  {0077, owner, R_OK, EACCES},
-      {0040, member, R_OK, 0},     {0707, member, R_OK, EACCES}, {0040, also_member, R_OK, 0},
-      {0004, stranger, R_OK, 0},   {0770, stranger, R_OK, EACCES},
-      {0006, stranger, R_OK | W_OK, 0},  {0004, stranger, R_OK | W_OK, EACCES},
-      {0000, user(0, 0), R_OK | W_OK, 0}, {0000, user(0, 0), X_OK, EACCES},
-      {0001, user(0, 0), X_OK, 0}, {0000, kernel, R_OK | W_OK | X_OK, 0},
+      {0400, owner, R_OK, 0},
+      {0400, owner, W_OK, EACCES},
+      {0077, owner, R_OK, EACCES},
+      {0040, member, R_OK, 0},
+      {0707, member, R_OK, EACCES},
+      {0040, also_member, R_OK, 0},
+      {0004, stranger, R_OK, 0},
+      {0770, stranger, R_OK, EACCES},
+      {0006, stranger, R_OK | W_OK, 0},
+      {0004, stranger, R_OK | W_OK, EACCES},
+      {0000, user(0, 0), R_OK | W_OK, 0},
+      {0000, user(0, 0), X_OK, EACCES},
+      {0001, user(0, 0), X_OK, 0},
+      {0000, kernel, R_OK | W_OK | X_OK, 0},
       {0000, stranger, F_OK, 0},
   };
   for (const AccessCase& c : cases) {
@@ -121,14 +129,21 @@ TEST_F(VfsRights, OnlyOwnersChangeModesAndOnlyRootGivesFilesAway) {
     AttributeChange what;
     int error;
   } const cases[] = {
-      {stranger, {.mode = 0600}, EPERM},        {owner, {.mode = 0666}, 0},
-      {owner, {.uid = 2}, EPERM},               {owner, {.uid = 1}, 0},
-      {owner, {.gid = 2}, 0},                   {owner, {.gid = 3}, EPERM},
-      {owner, {.gid = 1}, 0},                   {stranger, {.gid = 5}, EPERM},
+      {stranger, {.mode = 0600}, EPERM},
+      {owner, {.mode = 0666}, 0},
+      {owner, {.uid = 2}, EPERM},
+      {owner, {.uid = 1}, 0},
+      {owner, {.gid = 2}, 0},
+      {owner, {.gid = 3}, EPERM},
+      {owner, {.gid = 1}, 0},
+      {stranger, {.gid = 5}, EPERM},
       {stranger, {.atime_now = true, .mtime_now = true}, 0},  // the mode is 0666
-      {stranger, {.mtime_now = true}, EPERM},   {stranger, {.mtime = 5}, EPERM},
-      {owner, {.mtime = 5}, 0},                 {stranger, {.size = 5}, 0},
-      {owner, {.mode = 0400}, 0},               {stranger, {.size = 5}, EACCES},
+      {stranger, {.mtime_now = true}, EPERM},
+      {stranger, {.mtime = 5}, EPERM},
+      {owner, {.mtime = 5}, 0},
+      {stranger, {.size = 5}, 0},
+      {owner, {.mode = 0400}, 0},
+      {stranger, {.size = 5}, EACCES},
       {stranger, {.atime_now = true, .mtime_now = true}, EACCES},
       {owner, {.atime_now = true, .mtime_now = true}, 0},
       {stranger, {}, 0},
@@ -160,8 +175,10 @@ TEST_F(VfsRights, WritingByOthersTakesSetIdBitsAway) {
   Caller kernel = someone;
   kernel.checked_by_kernel = true;
   const PrivilegeCase cases[] = {
-      {"others", 06777, someone, 0777},       {"without group execute", 06767, someone, 02767},
-      {"root", 06777, user(0, 0), 06777},     {"the kernel says when", 06777, kernel, 06777},
+      {"others", 06777, someone, 0777},
+      {"without group execute", 06767, someone, 02767},
+      {"root", 06777, user(0, 0), 06777},
+      {"the kernel says when", 06777, kernel, 06777},
   };
   for (const PrivilegeCase& c : cases) {
     SCOPED_TRACE(c.what);

@@ -88,14 +88,20 @@ TEST_F(VfsXattr, EachNamespaceHasItsRules) {
     Caller who;
     int set, get;
   } const cases[] = {
-      {file, "user.a", {}, 0, 0},           {file, "user.b", other, EACCES, ENODATA},
-      {link, "user.a", {}, EPERM, ENODATA}, {fifo, "user.a", {}, EPERM, ENODATA},
-      {link, "trusted.a", {}, 0, 0},        {file, "trusted.b", other, EPERM, ENODATA},
-      {file, "security.a", {}, 0, 0},       {file, "security.a", other, EPERM, 0},
-      {sticky, "user.a", {}, 0, 0},         {sticky, "user.b", other, EPERM, ENODATA},
+      {file, "user.a", {}, 0, 0},
+      {file, "user.b", other, EACCES, ENODATA},
+      {link, "user.a", {}, EPERM, ENODATA},
+      {fifo, "user.a", {}, EPERM, ENODATA},
+      {link, "trusted.a", {}, 0, 0},
+      {file, "trusted.b", other, EPERM, ENODATA},
+      {file, "security.a", {}, 0, 0},
+      {file, "security.a", other, EPERM, 0},
+      {sticky, "user.a", {}, 0, 0},
+      {sticky, "user.b", other, EPERM, ENODATA},
       {file, "system.other", {}, EOPNOTSUPP, EOPNOTSUPP},
       {file, "nothing", {}, EOPNOTSUPP, EOPNOTSUPP},
-      {file, "user.", {}, EINVAL, EINVAL},  {file, "", {}, ERANGE, ERANGE},
+      {file, "user.", {}, EINVAL, EINVAL},
+      {file, "", {}, ERANGE, ERANGE},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(set(c.ino, c.name, "v", 0, c.who), c.set) << c.name << " by " << c.who.uid;
