@@ -27,7 +27,8 @@ while :; do
   [ $round = 0 ] || check
   [ $SECONDS -lt "$seconds" ] || break
   round=$((round + 1))
-  python3 "$here/crash_writers.py" run "$mount/w" "$work/acks" "$seed/$round" 2>"$work/writers.log" &
+  python3 "$here/crash_writers.py" run "$mount/w" "$work/acks" "$seed/$round" \
+    2>"$work/writers.log" &
   writers=$!
   sleep $((RANDOM % 4)).$((RANDOM % 1000))
   kill_hard a
@@ -36,7 +37,10 @@ while :; do
   kill -TERM $writers 2>/dev/null || true
   wait $writers || [ $? = 143 ] || fail "the writers ended with an error"
   # Every other time an older state of the index is kept for a later round.
-  [ -d "$work/old" ] && [ $((RANDOM % 3)) != 0 ] || { rm -rf "$work/old" && cp -r "$cache" "$work/old"; }
+  if [ ! -d "$work/old" ] || [ $((RANDOM % 3)) = 0 ]; then
+    rm -rf "$work/old"
+    cp -r "$cache" "$work/old"
+  fi
   case $((RANDOM % 3)) in
     0) how=same ;;
     1) how=empty && rm -rf "$cache" ;;

@@ -205,7 +205,9 @@ class Overwriter(Writer):
         fd = os.open(os.path.join(self.dir, "blocks"), os.O_RDWR | os.O_CREAT, 0o644)
         generation = self.acks.last + 1000
         promised = os.path.join(os.path.dirname(self.acks.path), "blocks.table")
-        table = [int(x) for x in read(promised).split()] if os.path.exists(promised) else [0] * BLOCKS
+        table = [0] * BLOCKS
+        if os.path.exists(promised):
+            table = [int(x) for x in read(promised).split()]
         while True:
             for _ in range(dice.randrange(1, 12)):
                 generation += 1
@@ -320,7 +322,8 @@ class Orderer(Writer):
         elif way == 6:  # directories move, with something in them
             if os.path.isdir(path):
                 os.rename(path, other)
-                os.rename(os.path.join(other, os.listdir(other)[0]), os.path.join(other, text.decode()))
+                inside = os.path.join(other, os.listdir(other)[0])
+                os.rename(inside, os.path.join(other, text.decode()))
                 os.rename(other, path)
             else:
                 os.mkdir(other)
