@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "fsd/engine/protocol_rules.h"
+
+namespace cairn::sim {
+
+/// A rule, and a history in which it is needed: told request by request, after those that the
+/// model of the protocol prints for the rule. The history returns what is wrong with it.
+struct RuleHistory {
+  engine::Rule rule;
+  const char* name;  // as the model calls it, or a word
+  const char* what;
+  std::optional<std::string> (*tell)();
+};
+
+[[nodiscard]] std::span<const RuleHistory> take_over_histories();
+[[nodiscard]] std::span<const RuleHistory> commit_histories();
+[[nodiscard]] std::span<const RuleHistory> checkpoint_histories();
+
+}  // namespace cairn::sim
