@@ -112,6 +112,19 @@ void Host::drop_file(const std::string& key) {
   begin([&] { return sync(key, "", file->second.at, true); });
 }
 
+void Host::puts(const std::string& prefix, int count) {
+  for (int i = 0; i < count; ++i) put(prefix + std::to_string(i));
+}
+
+Task<> Host::publish() {
+  (void)co_await engine_->checkpoint();
+  --under_way_;
+}
+
+void Host::checkpoint() {
+  begin([this] { return publish(); });
+}
+
 void Host::checkpoint_and_delete() {
   if (!engine_) return;
   const std::uint64_t before = engine_->stats().checkpoints;

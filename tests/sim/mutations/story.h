@@ -47,12 +47,16 @@ class Host {
   void put(const std::string& key);
   void put_file(const std::string& key);
   void drop_file(const std::string& key);
+  void puts(const std::string& prefix, int count);
+  /// Begins a checkpoint of what is durable, which ends at once unless a trap holds it.
+  void checkpoint();
   /// Puts until a checkpoint has moved the log's start up, and what is dead below it is deleted.
   void checkpoint_and_delete();
 
  private:
   Task<> open(Wire* wire);
   Task<> sync(std::string key, std::string value, std::optional<engine::DataRef> file, bool drop);
+  Task<> publish();
   Task<> end();
   template <class F>
   void begin(F change);
