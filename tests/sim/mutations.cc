@@ -46,7 +46,6 @@ constexpr Mutation kMutations[] = {
     {Rule::kNoAbandoning, "NOABANDON", unknown_manifest},
     {Rule::kRemoveAfter, "DELAFTERCAS", nullptr},
     {Rule::kNonce, "NONCE", nullptr},
-    {Rule::kGeneration, "GEN", lost_manifest},
     {Rule::kEpochOrder, "EPOCHCHK", foreign_epoch},
     {Rule::kHole, "no start on a hole", hole_in_log},
     {Rule::kLook, "looks while committing", stuck_successor},

@@ -123,6 +123,26 @@ std::optional<std::string> generation() {
   return story.finish();
 }
 
+/// While a follower loads the tables, the writer replaces them.
+std::optional<std::string> follower_loads() {
+  Story story;
+  Host& a = story.host("a");
+  Host& f = story.host("follower");
+  a.start();
+  a.put("c-a");
+  a.checkpoint();
+  f.options.read_only = true;
+  auto tables = f.connect().trap(Op::kGet, "meta/");
+  f.start();
+  if (tables->caught.empty()) story.wrong("the story does not go as told: no tables are read");
+  a.puts("c-many-", 150);
+  a.checkpoint();
+  story.open(*tables);
+  if (!f.live()) story.wrong("a follower does not start: " + f.error()->message());
+  story.check_state(f);
+  return story.finish();
+}
+
 constexpr RuleHistory kHistories[] = {
     {Rule::kDeleteBelow, "DELBOUND", "deletion below the log's start", delete_below},
     {Rule::kDeathBelow, "DEATHDUR", "... of what died below it", death_below},
@@ -131,6 +151,7 @@ constexpr RuleHistory kHistories[] = {
     {Rule::kNoAbandoning, "NOABANDON", "tables of an unknown outcome stay", no_abandoning},
     {Rule::kRemoveAfter, "DELAFTERCAS", "replaced tables go afterwards", remove_after},
     {Rule::kGeneration, "GEN", "each writing of the manifest differs", generation},
+    {{}, "follower loads", "tables are replaced meanwhile", follower_loads},
 };
 
 }  // namespace

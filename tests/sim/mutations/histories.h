@@ -11,7 +11,7 @@ namespace cairn::sim {
 /// A rule, and a history in which it is needed: told request by request, after those that the
 /// model of the protocol prints for the rule. The history returns what is wrong with it.
 struct RuleHistory {
-  engine::Rule rule;
+  std::optional<engine::Rule> rule;  // none: there is no switch, it just has to be good
   const char* name;  // as the model calls it, or a word
   const char* what;
   std::optional<std::string> (*tell)();

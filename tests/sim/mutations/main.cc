@@ -15,7 +15,12 @@ bool check(const RuleHistory& history, const std::string& only) {
   if (!only.empty() && only != history.name) return true;
   cairn::engine::rules_taken_out = 0;
   const auto with = history.tell();
-  cairn::engine::rules_taken_out = std::uint64_t{1} << static_cast<unsigned>(history.rule);
+  if (!history.rule) {
+    std::printf("%-16s %-38s %s\n", history.name, history.what,
+                with ? ("BAD, " + *with).c_str() : "good");
+    return !with;
+  }
+  cairn::engine::rules_taken_out = std::uint64_t{1} << static_cast<unsigned>(*history.rule);
   const auto without = history.tell();
   cairn::engine::rules_taken_out = 0;
   std::printf("%-16s %-38s %s; without it: %s\n", history.name, history.what,
