@@ -91,6 +91,9 @@ class Engine final : public Volume {
   Task<Result<void>> sync(Seq upto) override;
   Task<Result<void>> read(DataRef from, MutableByteView into) override;
   void prefetch(DataRef from, std::uint64_t length) override;
+  [[nodiscard]] std::uint64_t prefetch_bytes_max() const override {
+    return frames_.read_ahead_bytes_max();
+  }
   [[nodiscard]] bool read_only() const override { return options_.read_only; }
 
  private:

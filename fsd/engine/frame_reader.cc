@@ -168,8 +168,7 @@ void FrameReader::prefetch(DataRef from, std::uint64_t length) {
   if (!found || from.offset >= (*found)->data_bytes) return;
   const Table& table = *found;
   length = std::min(length, table->data_bytes - from.offset);
-  const std::uint64_t bytes_max =
-      std::min(options_.read_ahead_bytes_max, cache_.probation_bytes_max() / 2);
+  const std::uint64_t bytes_max = read_ahead_bytes_max();
   const std::uint32_t end = table->frame_of(from.offset + length - 1) + 1;
   for (std::uint32_t frame = table->frame_of(from.offset); frame < end;) {
     Run run{frame, frame};
@@ -187,6 +186,10 @@ void FrameReader::prefetch(DataRef from, std::uint64_t length) {
       run.first = part.end;
     }
   }
+}
+
+std::uint64_t FrameReader::read_ahead_bytes_max() const {
+  return std::min(options_.read_ahead_bytes_max, cache_.probation_bytes_max() / 2);
 }
 
 Task<> FrameReader::stop() { return gate_.close(); }

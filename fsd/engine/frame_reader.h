@@ -58,6 +58,8 @@ class FrameReader {
   Task<Result<void>> read(DataRef from, MutableByteView into);
   /// Begins to fetch what is not there, as far as the bounds allow.
   void prefetch(DataRef from, std::uint64_t length);
+  /// Prefetches past this are dropped.
+  [[nodiscard]] std::uint64_t read_ahead_bytes_max() const;
   /// Refuses reads from now on and waits for the GETs under way.
   Task<> stop();
 

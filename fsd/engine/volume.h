@@ -93,6 +93,8 @@ class Volume {
   virtual Task<Result<void>> read(DataRef from, MutableByteView into) = 0;
   /// Asks for these bytes to be brought into the cache soon. A hint; bounded.
   virtual void prefetch(DataRef from, std::uint64_t length) = 0;
+  /// How far ahead of a reader prefetching makes sense: more is dropped, or pushes itself out.
+  [[nodiscard]] virtual std::uint64_t prefetch_bytes_max() const { return UINT64_MAX; }
 
   [[nodiscard]] virtual bool read_only() const = 0;
 };

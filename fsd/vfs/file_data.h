@@ -91,6 +91,8 @@ class FileData {
 
   /// Tells the engine that these bytes will be read soon.
   Result<void> prefetch(Ino ino, std::uint64_t size, std::uint64_t offset, std::uint64_t length);
+  /// How far ahead of a reader that makes sense.
+  [[nodiscard]] std::uint64_t prefetch_bytes_max() const { return volume_.prefetch_bytes_max(); }
 
  private:
   enum class Leave : std::uint8_t { kHole, kPreallocated };

@@ -29,7 +29,8 @@ std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 std::optional<ReadAhead::Ask> ReadAhead::on_read(std::uint64_t offset, std::uint64_t length,
-                                                 std::uint64_t file_size) {
+                                                 std::uint64_t file_size,
+                                                 std::uint64_t ahead_max) {
   if (length == 0 || offset >= file_size) return std::nullopt;
   const std::uint64_t end = std::min(saturating_add(offset, length), file_size);
   ++reads_;
@@ -40,7 +41,10 @@ std::optional<ReadAhead::Ask> ReadAhead::on_read(std::uint64_t offset, std::uint
   stream->next = std::max(stream->next, end);
   stream->ahead_end = std::max(stream->ahead_end, end);
   if (!goes_on && offset != 0) return std::nullopt;
-  return advance(*stream, file_size);
+  const std::uint64_t window_max = std::max(std::min(window_max_, ahead_max), kWindowMin);
+  // Whoever reads in large pieces has at least the next one under way.
+  if (goes_on) stream->window = std::max(stream->window, std::min(length, window_max) / 2);
+  return advance(*stream, file_size, window_max);
 }
 
 ReadAhead::Stream* ReadAhead::find(std::uint64_t offset) {
@@ -62,10 +66,11 @@ ReadAhead::Stream& ReadAhead::begin(std::uint64_t offset) {
   return stream;
 }
 
-std::optional<ReadAhead::Ask> ReadAhead::advance(Stream& stream, std::uint64_t file_size) {
+std::optional<ReadAhead::Ask> ReadAhead::advance(Stream& stream, std::uint64_t file_size,
+                                                 std::uint64_t window_max) {
   if (stream.ahead_end >= file_size) return std::nullopt;
   if (stream.window > 0 && stream.ahead_end - stream.next >= stream.window / 2) return std::nullopt;
-  stream.window = std::min(std::max(stream.window * 2, kWindowMin), window_max_);
+  stream.window = std::min(std::max(stream.window * 2, kWindowMin), window_max);
   const std::uint64_t end = std::min(saturating_add(stream.next, stream.window), file_size);
   if (end <= stream.ahead_end) return std::nullopt;
   const Ask ask{.offset = stream.ahead_end, .length = end - stream.ahead_end};

@@ -24,9 +24,11 @@ class ReadAhead {
   explicit ReadAhead(std::uint64_t window_max = kWindowMax) : window_max_(window_max) {}
 
   /// A read of `length` bytes (as asked for) at `offset`, of a file of `file_size` bytes. The range
-  /// to fetch, past what earlier calls named and before the end of the file; mostly nothing.
+  /// to fetch, past what earlier calls named and before the end of the file; mostly nothing. It
+  /// ends no more than `ahead_max` after the read, as long as that is not less than kWindowMin.
   [[nodiscard]] std::optional<Ask> on_read(std::uint64_t offset, std::uint64_t length,
-                                           std::uint64_t file_size);
+                                           std::uint64_t file_size,
+                                           std::uint64_t ahead_max = UINT64_MAX);
 
  private:
   struct Stream {
@@ -39,7 +41,8 @@ class ReadAhead {
 
   [[nodiscard]] Stream* find(std::uint64_t offset);
   [[nodiscard]] Stream& begin(std::uint64_t offset);
-  [[nodiscard]] std::optional<Ask> advance(Stream& stream, std::uint64_t file_size);
+  [[nodiscard]] std::optional<Ask> advance(Stream& stream, std::uint64_t file_size,
+                                           std::uint64_t window_max);
 
   std::uint64_t window_max_;
   std::uint64_t reads_ = 0;

@@ -4,7 +4,7 @@ namespace cairn::vfs {
 
 void ReadStream::on_read(FileData& data, Ino ino, std::uint64_t size, std::uint64_t offset,
                          std::uint64_t length) {
-  const auto ask = ahead_.on_read(offset, length, size);
+  const auto ask = ahead_.on_read(offset, length, size, data.prefetch_bytes_max());
   if (ask) static_cast<void>(data.prefetch(ino, size, ask->offset, ask->length));
 }
 

@@ -139,6 +139,20 @@ TEST(ReadAhead, PartsOfOneReadMayArriveOutOfOrder) {
   EXPECT_GE(asked, 48 * kMiB);
 }
 
+TEST(ReadAhead, NoMoreIsAskedForThanTheVolumeWouldBring) {
+  ReadAhead read_ahead;
+  std::uint64_t asked_to = 0;
+  for (std::uint64_t at = 0; at < 64 * kMiB; at += kMiB) {
+    const auto ask = read_ahead.on_read(at, kMiB, kHuge, 6 * kMiB);
+    if (!ask) continue;
+    EXPECT_GE(ask->offset, asked_to);
+    EXPECT_TRUE(at < 4 * kMiB || ask->offset == asked_to) << "a gap is read without read-ahead";
+    asked_to = ask->offset + ask->length;
+    EXPECT_LE(asked_to, at + 7 * kMiB);
+  }
+  EXPECT_GE(asked_to, 64 * kMiB);
+}
+
 TEST(ReadAhead, ASmallerLargestWindowIsKept) {
   ReadAhead read_ahead(256 * kKiB);
   for (std::uint64_t at = 0; at < 8 * kMiB; at += 64 * kKiB) {
