@@ -15,6 +15,7 @@
 #include "fsd/base/log.h"
 #include "fsd/index/changes.h"
 #include "fsd/index/lmdb_error.h"
+#include "fsd/index/value_checksum.h"
 
 // Layout. One LMDB environment, DIRECTORY/data.mdb, with two databases: "meta" holds the metadata
 // keys as they are, "stamp" holds the version of this layout, the volume and the position. Both
@@ -25,12 +26,14 @@
 // state or the new one. During a rebuild the second sync is left out (MDB_NOMETASYNC): a power cut
 // may then undo the last commits, which only makes the lost load shorter; the order of data before
 // meta stays, so the file is whole. The stamp is empty until finish_load(), which syncs fully.
-// LMDB keeps no checksums of pages. What it can notice (a foreign file, another version, a page of
-// the wrong kind or past the end) is kDamaged. A file shorter than its meta page says would raise
+// LMDB keeps no checksums of pages, so each value carries one of ours (value_checksum.h): what a
+// disk has changed in it must not get from here into a checkpoint. What LMDB can notice (a foreign
+// file, another version, a page of the wrong kind or past the end) is kDamaged, too; keys that go
+// missing because a page changed go unnoticed. A file shorter than its meta page says would raise
 // SIGBUS later and is refused when opened. Where an assertion of LMDB's fails it would abort; our
-// handler leaves a file "suspect" behind, so that the next start rebuilds, and gets out of LMDB by
-// an exception, which guarded() turns into MDB_CORRUPTED at once. That is sound for cursors of read
-// transactions, which hold nothing; after one in a write transaction nothing is written any more.
+// handler gets out of LMDB by an exception, which guarded() turns into MDB_CORRUPTED at once. That
+// is sound for cursors of read transactions, which hold nothing. After that, or a wrong checksum,
+// nothing is written any more, and a file "suspect" is left, so that the next start rebuilds.
 //
 // Address space. LMDB maps its file once, at a fixed size, and cannot grow the map while somebody
 // reads. The map costs addresses only: without MDB_WRITEMAP the file is as long as what was
@@ -51,7 +54,7 @@
 namespace cairn::index {
 namespace {
 
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "2";
 constexpr std::uint64_t kMapBytesMin = 1ULL << 20;
 constexpr unsigned kReadersMax = 512;
 constexpr unsigned kEnvironmentFlags = MDB_NOTLS | MDB_NORDAHEAD;
@@ -128,8 +131,11 @@ int write_sorted(MDB_txn* txn, MDB_dbi dbi, std::span<const Change* const> chang
     key = to_val((*change)->key);
     if ((*change)->value) {
       const bool past_the_end = (*change)->key > last;
-      value = to_val(*(*change)->value);
-      rc = mdb_cursor_put(cursor, &key, &value, past_the_end ? MDB_APPEND : 0);
+      value = {(*change)->value->size() + kChecksumBytes, nullptr};
+      const unsigned append = past_the_end ? MDB_APPEND : 0;
+      rc = mdb_cursor_put(cursor, &key, &value, MDB_RESERVE | append);
+      if (rc != MDB_SUCCESS) break;
+      store_checked((*change)->key, *(*change)->value, static_cast<char*>(value.mv_data));
       if (past_the_end) last.assign((*change)->key);
     } else {
       rc = mdb_cursor_get(cursor, &key, &value, MDB_SET);
@@ -168,7 +174,11 @@ Result<int> lock_directory(const std::string& directory) {
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   const int number = errno;
   ::close(fd);
-  if (number == EWOULDBLOCK) return Error(IndexErrc::kLocked, "is the daemon running?", directory);
+  if (number == EWOULDBLOCK) {
+    return Error(IndexErrc::kLocked,
+                 "another daemon uses this cache directory: give each one a --name of its own",
+                 directory);
+  }
   return Error({number, std::generic_category()}, "cannot lock", path);
 }
 
@@ -188,7 +198,7 @@ class LmdbIndex::WriteTransaction {
   Result<void> begin() {
     const std::string& directory = index_.options_.directory;
     if (index_.environment_ == nullptr) return damaged(directory, "it could not be made anew");
-    if (index_.suspect_) return damaged(directory, "an assertion of LMDB's failed");
+    if (index_.suspect_) return damaged(directory, "it was found damaged");
     return ok(mdb_txn_begin(index_.environment_, nullptr, 0, &txn_));
   }
   Result<void> commit() {
@@ -244,7 +254,7 @@ class LmdbIndex::LmdbSnapshot final : public Snapshot {
     MDB_val value{};
     const int rc = get(point_, wanted, value, MDB_SET);
     if (rc == MDB_SUCCESS) [[likely]]
-      return to_view(value);
+      return checked(key, value);
     if (rc == MDB_NOTFOUND) return std::nullopt;
     return failed(rc);
   }
@@ -277,7 +287,8 @@ class LmdbIndex::LmdbSnapshot final : public Snapshot {
     if (rc == MDB_NOTFOUND) return std::nullopt;
     if (rc != MDB_SUCCESS) return failed(rc);
     if (to_view(at) < first || to_view(at) > key) return std::nullopt;
-    return std::pair(to_view(at), to_view(value));
+    TRY(const std::string_view bytes, checked(to_view(at), value));
+    return std::pair(to_view(at), bytes);
   }
 
   [[nodiscard]] const Stamp& stamp() const override { return stamp_content_; }
@@ -298,11 +309,20 @@ class LmdbIndex::LmdbSnapshot final : public Snapshot {
     int rc = seek(cursor, key, value);
     while (rc == MDB_SUCCESS) {
       if (!end.empty() && to_view(key) >= end) return {};
-      if (!visit(to_view(key), to_view(value))) return {};
+      TRY(const std::string_view bytes, checked(to_view(key), value));
+      if (!visit(to_view(key), bytes)) return {};
       rc = get(cursor, key, value, MDB_NEXT);
     }
     if (rc == MDB_NOTFOUND) return {};
     return failed(rc);
+  }
+
+  Result<std::string_view> checked(std::string_view key, const MDB_val& stored) const {
+    const auto value = find_checked(key, to_view(stored));
+    if (value) [[likely]]
+      return *value;
+    index_.set_suspect("a value does not match its checksum");
+    return damaged(index_.options_.directory, "a value does not match its checksum");
   }
 
   Result<void> load_stamp() {
@@ -355,14 +375,17 @@ Result<LmdbIndex::Opened> LmdbIndex::open_or_recreate(Options options) {
 }
 
 void LmdbIndex::on_assertion(MDB_env* environment, const char* message) {
-  auto& index = *static_cast<LmdbIndex*>(mdb_env_get_userctx(environment));
-  const std::string& directory = index.options_.directory;
-  log::error("the local index in {} is damaged ({}); the next start rebuilds it", directory,
-             message);
-  const int fd = ::open(suspect_path(directory).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);
-  index.suspect_ = true;
+  static_cast<LmdbIndex*>(mdb_env_get_userctx(environment))->set_suspect(message);
   throw AssertionFailed{};
+}
+
+void LmdbIndex::set_suspect(const char* why) {
+  if (suspect_.exchange(true)) return;
+  log::error("the local index in {} is damaged ({}); the next start rebuilds it",
+             options_.directory, why);
+  const int fd = ::open(suspect_path(options_.directory).c_str(),
+                        O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);
 }
 
 Result<void> LmdbIndex::open_environment() {

@@ -15,8 +15,9 @@ namespace cairn::index {
 /// A directory belongs to one LmdbIndex at a time, in this process or another, by a lock that the
 /// kernel lets go of when the process dies.
 /// Lifetime: outlives its snapshots.   Threads: as Index says.
-/// Fails with: as Index says. LMDB trusts its file: most damage is kDamaged, but bytes that were
-/// changed at random inside a page may also crash the process.
+/// Fails with: as Index says. Changed bytes of a value are kDamaged, as is most damage to pages;
+/// but LMDB trusts its file: bytes changed at random there may also crash the process or hide a key.
+/// What was found damaged once is not written to any more, and thrown away at the next start.
 class LmdbIndex final : public Index {
  public:
   struct Options {
@@ -50,6 +51,7 @@ class LmdbIndex final : public Index {
   void close_environment();
   Result<void> drop_contents();
   static void on_assertion(MDB_env* environment, const char* message);
+  void set_suspect(const char* why);
 
   const Options options_;
   const int lock_fd_;                    // holds the flock
@@ -58,7 +60,7 @@ class LmdbIndex final : public Index {
   unsigned meta_ = 0;   // MDB_dbi
   unsigned stamp_ = 0;  // MDB_dbi
   bool loading_ = false;
-  std::atomic<bool> suspect_{false};  // an assertion of LMDB's has failed
+  std::atomic<bool> suspect_{false};  // found damaged while in use
   std::atomic<std::uint64_t> snapshots_{0};
 };
 

@@ -117,7 +117,8 @@ THIRD_PARTY = [
     (r"toml", {"config"}),
     (r"pugixml", {"s3"}),
     (r"boost/", {"runtime", "s3", FRONTENDS, "daemon"}),
-    (r"zstd|lz4|openssl/|sodium|xxhash", {"format", "s3", "object_store"}),
+    (r"xxhash", {"format", "object_store", "index"}),
+    (r"zstd|lz4|openssl/|sodium", {"format", "s3", "object_store"}),
     (r"CLI/", {"daemon"}),
     (r"spdlog/|tl/expected", {"base"}),
 ]

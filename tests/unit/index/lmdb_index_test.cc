@@ -191,6 +191,40 @@ INSTANTIATE_TEST_SUITE_P(
                false}),
     [](const auto& info) { return info.param.name; });
 
+// LMDB has no checksums: a value that a disk has changed must not be believed, or it gets from the
+// index into a checkpoint.
+TEST(LmdbIndex, AChangedValueIsDamageAndTheNextStartRebuilds) {
+  const TestDirectory directory;
+  make_index(directory);
+  std::string bytes;
+  {
+    std::ifstream file(directory.data_file(), std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  // In every place where it stands: older pages may still have it, too.
+  const std::string value = "key77" + std::string(60, 'v');
+  std::size_t changed = 0;
+  for (auto at = bytes.find(value); at != bytes.npos; at = bytes.find(value, at + 1), ++changed) {
+    overwrite(directory.data_file(), static_cast<std::streamoff>(at) + 30, 1, 'w');
+  }
+  ASSERT_GT(changed, 0U);
+  {
+    const auto index = open_index(directory);
+    const auto snapshot = index->snapshot().value();
+    EXPECT_THAT(snapshot->find("key76").value(), ::testing::Optional(std::string(60, 'v')));
+    EXPECT_THAT(snapshot->find("key77"), FailsWith(IndexErrc::kDamaged));
+    EXPECT_THAT(snapshot->find_floor("key77", "key77"), FailsWith(IndexErrc::kDamaged));
+    auto all = [](std::string_view, std::string_view) { return true; };
+    EXPECT_THAT(snapshot->scan("key7", "key8", all), FailsWith(IndexErrc::kDamaged));
+    const std::vector<Change> changes{put("a", "1")};
+    EXPECT_THAT(index->apply(changes, stamp_at(1), stamp_at(2)), FailsWith(IndexErrc::kDamaged));
+  }
+  EXPECT_THAT(LmdbIndex::open({.directory = directory.index()}), FailsWith(IndexErrc::kDamaged));
+  const auto opened = LmdbIndex::open_or_recreate({.directory = directory.index()});
+  ASSERT_THAT(opened, Succeeds());
+  EXPECT_TRUE(opened->thrown_away.has_value());
+}
+
 TEST(LmdbIndex, AVersionOfOursThatItDoesNotKnowIsNotBelieved) {
   const TestDirectory directory;
   make_index(directory);
@@ -199,9 +233,9 @@ TEST(LmdbIndex, AVersionOfOursThatItDoesNotKnowIsNotBelieved) {
   std::string all(std::filesystem::file_size(directory.data_file()), '\0');
   file.read(all.data(), static_cast<std::streamsize>(all.size()));
   std::size_t found = 0;
-  for (auto at = all.find("version1"); at != std::string::npos; at = all.find("version1", at + 1)) {
+  for (auto at = all.find("version2"); at != std::string::npos; at = all.find("version2", at + 1)) {
     file.seekp(static_cast<std::streamoff>(at + 7));
-    file.put('2');
+    file.put('3');
     ++found;
   }
   file.close();
