@@ -16,7 +16,7 @@ namespace cairn::index {
 /// kernel lets go of when the process dies.
 /// Lifetime: outlives its snapshots.   Threads: as Index says.
 /// Fails with: as Index says. Changed bytes of a value are kDamaged, as is most damage to pages;
-/// but LMDB trusts its file: bytes changed at random there may also crash the process or hide a key.
+/// but LMDB trusts its file: bytes changed at random there may also crash the process or hide keys.
 /// What was found damaged once is not written to any more, and thrown away at the next start.
 class LmdbIndex final : public Index {
  public:
