@@ -151,11 +151,28 @@ Task<Result<OpenedLog>> run_take_over(std::shared_ptr<Taker> taker) {
   }
 }
 
+/// Brings a follower's index to where the manifest says. Tables that are gone have been replaced by
+/// the writer if the manifest has changed meanwhile: then it says where to load from now.
+Task<Result<void>> load_for_reading(std::shared_ptr<Taker> taker) {
+  OpenedLog& opened = taker->opened;
+  for (;;) {
+    auto loaded = co_await load_index(taker->access, taker->reader, opened.manifest.manifest,
+                                      opened.rebuilt);
+    if (loaded) {
+      opened.tip = *loaded;
+      co_return Result<void>();
+    }
+    if (!is(loaded.error(), EngineErrc::kLost)) co_return loaded.error();
+    CO_TRY(StoredManifest now, co_await taker->client.get());
+    if (same_version(now.manifest, opened.manifest.manifest)) co_return loaded.error();
+    opened.manifest = std::move(now);
+  }
+}
+
 Task<Result<OpenedLog>> run_follow(std::shared_ptr<Taker> taker) {
   OpenedLog& opened = taker->opened;
   CO_TRY(opened.manifest, co_await taker->client.get());
-  CO_TRY(opened.tip, co_await load_index(taker->access, taker->reader, opened.manifest.manifest,
-                                         opened.rebuilt));
+  CO_TRY_OK(co_await load_for_reading(taker));
   for (;;) {
     CO_TRY(auto read, co_await taker->reader.read_run(opened.tip, kReplayParallel));
     auto run = std::make_shared<LogReader::Run>(std::move(read));
@@ -163,8 +180,7 @@ Task<Result<OpenedLog>> run_follow(std::shared_ptr<Taker> taker) {
     CO_TRY(StoredManifest now, co_await taker->client.get());
     if (now.manifest.checkpoint.next_seq > opened.tip.next_seq && rule(Rule::kFollowerLook)) {
       opened.manifest = std::move(now);
-      CO_TRY(opened.tip, co_await load_index(taker->access, taker->reader, opened.manifest.manifest,
-                                             opened.rebuilt));
+      CO_TRY_OK(co_await load_for_reading(taker));
       continue;
     }
     if (run->broken) co_return *run->broken;
