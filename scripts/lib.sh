@@ -1,6 +1,8 @@
 # What the scripts share. To be sourced; sets `root`.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Objects are found again by what they are made of, wherever the checkout lies.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=true
 
 # Every package of Debian 12 that building, testing and demonstrating take.
 build_packages="build-essential cmake ninja-build ccache mold pkg-config git python3

@@ -50,7 +50,7 @@ url = "file:///var/lib/cairn"
 # memory_size_gb = 0.5
 
 [filesystem]
-# "zstd-1" to "zstd-22", "lz4" or "none".
+# "zstd-1" to "zstd-19", "lz4" or "none".
 # compression = "zstd-3"
 # What df shows, and the limit of all files together.
 # max_size_gb = 100.0
@@ -61,9 +61,9 @@ url = "file:///var/lib/cairn"
 # How long to try, when told to stop, to bring the last data into a store that is away.
 # shutdown_timeout_s = 60
 
-# The volume as a directory of this machine.
-# [servers.fuse]
-# mountpoint = "/mnt/cairn"
+# The volume as a directory of this machine; --mount does the same.
+[servers.fuse]
+mountpoint = "/mnt/cairn"
 # May other users see it? By default when the daemon is root.
 # allow_other = true
 # How requests come from the kernel: "auto", "on" or "off".
@@ -71,16 +71,16 @@ url = "file:///var/lib/cairn"
 # Threads that read requests where io_uring is not used.
 # readers = 8
 
-# The volume over 9P2000.L. [[servers.ninep]] may stand several times.
-[[servers.ninep]]
-addresses = ["127.0.0.1:5564"]
+# The volume over 9P2000.L (not in this version yet). [[servers.ninep]] may stand several times.
+# [[servers.ninep]]
+# addresses = ["127.0.0.1:5564"]
 # unix_socket = "/run/cairn/9p.sock"
 # Networks that may connect; required if an address is not loopback, since 9P has no passwords.
 # allow = ["10.0.0.0/8"]
 
-# File manager, status and a Linux machine in the browser.
-[servers.webui]
-addresses = ["127.0.0.1:8080"]
+# File manager, status and a Linux machine in the browser (not in this version yet).
+# [servers.webui]
+# addresses = ["127.0.0.1:8080"]
 # Who the file manager acts as, and the machine's ordinary user.
 # uid = 1000
 # gid = 1000

@@ -36,11 +36,11 @@ inline Result<Compression> parse_compression(std::string_view text) {
     text.remove_prefix(kStart.size());
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), zstd.level);
     if (error == std::errc() && end == text.data() + text.size() && zstd.level >= 1 &&
-        zstd.level <= 22) {
+        zstd.level <= 19) {
       return zstd;
     }
   }
-  return config_error("expected \"zstd-1\" to \"zstd-22\", \"lz4\" or \"none\"");
+  return config_error("expected \"zstd-1\" to \"zstd-19\", \"lz4\" or \"none\"");
 }
 
 inline std::string print_url(const StorageUrl& url) { return url.text(); }

@@ -114,7 +114,7 @@ int status(const Arguments& arguments) {
   }
   const auto report = nlohmann::json::parse(*answer, nullptr, false);
   std::printf("%s\n", report.is_discarded() ? answer->c_str() : report.dump(2).c_str());
-  return report.contains("failed") ? kExitFailed : kExitOk;
+  return report.contains("failed") || report.contains("error") ? kExitFailed : kExitOk;
 }
 
 int flush(const Arguments& arguments) {
@@ -208,6 +208,7 @@ void add_serve_options(CLI::App& command, Arguments& arguments) {
 }  // namespace
 
 int run_command(int argc, char** argv, const StoreFactory& make_store) {
+  log::to_stderr();
   CLI::App app("Cairn: a POSIX filesystem in an S3 bucket", "cairn");
   app.require_subcommand(1);
   app.set_version_flag("--version", "cairn " CAIRN_VERSION);
@@ -228,7 +229,13 @@ int run_command(int argc, char** argv, const StoreFactory& make_store) {
   auto& password_command =
       *app.add_subcommand("password", "give the volume the password in CAIRN_NEW_PASSWORD");
   add_volume_options(password_command, arguments);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::fprintf(stderr, "cairn: %s (cairn --help says more)\n", error.what());
+    return kExitUsage;
+  }
 
   if (serve_command.parsed()) return serve(arguments, make_store);
   if (init_command.parsed()) return init(arguments);

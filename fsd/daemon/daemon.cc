@@ -11,6 +11,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
+#include "fsd/frontends/fuse/stale_mount.h"
 #include "fsd/index/lmdb_index.h"
 #include "fsd/index/memory_index.h"
 #include "fsd/object_store/self_test.h"
@@ -20,9 +21,12 @@ namespace cairn::daemon {
 
 /// What wait() waits for.
 struct Daemon::Waiter {
-  explicit Waiter(boost::asio::io_context& io) : signals(io, SIGTERM, SIGINT) {
-    signals.async_wait([this](const auto& failed, int number) {
-      if (!failed) stop(number == SIGTERM ? "asked to stop (SIGTERM)" : "asked to stop (SIGINT)");
+  Waiter(boost::asio::io_context& io, std::function<void()> on_signal)
+      : signals(io, SIGTERM, SIGINT) {
+    signals.async_wait([this, told = std::move(on_signal)](const auto& failed, int number) {
+      if (failed) return;
+      stop(number == SIGTERM ? "asked to stop (SIGTERM)" : "asked to stop (SIGINT)");
+      told();
     });
   }
   void stop(const std::string& why) {
@@ -55,6 +59,10 @@ Result<void> check_supported(const config::Settings& settings) {
   if (!settings.storage.url) {
     return Error(std::make_error_code(std::errc::invalid_argument),
                  "nothing says where the volume is: set storage.url or give --storage");
+  }
+  if (!settings.fuse || settings.fuse->mountpoint.empty()) {
+    return Error(std::make_error_code(std::errc::invalid_argument),
+                 "there is nothing to serve: give --mount DIR or set servers.fuse.mountpoint");
   }
   if (!settings.ninep.empty()) return not_yet("servers.ninep");
   if (settings.web && !settings.web->addresses.empty()) return not_yet("servers.webui");
@@ -89,26 +97,54 @@ Daemon::Daemon(config::Settings settings, StoreFactory make_store)
     : settings_(std::move(settings)),
       make_store_(std::move(make_store)),
       runtime_({.io_threads = 1, .pool_threads = kPoolThreads}),
-      waiter_(std::make_unique<Waiter>(runtime_.io())) {}
+      waiter_(std::make_unique<Waiter>(runtime_.io(), [this] { on_signal(); })) {}
 
 Daemon::~Daemon() { stop(); }
 
 Result<void> Daemon::start() {
   TRY_OK(check_supported(settings_));
   started_ = runtime_.runtime().clock.monotonic();
-  for (auto step : {&Daemon::open_store, &Daemon::open_volume, &Daemon::open_doors,
-                    &Daemon::open_control}) {
+  for (auto step : {&Daemon::prepare, &Daemon::open_control, &Daemon::open_store,
+                    &Daemon::open_volume, &Daemon::open_doors}) {
     if (auto done = (this->*step)(); !done) {
       stop();
       return done;
     }
   }
+  serving_ = true;
   return {};
+}
+
+// What can be known to be wrong without the volume is found before it is taken from another daemon.
+Result<void> Daemon::prepare() {
+  if (settings_.storage.url->kind != config::StorageUrl::Kind::kMemory) {
+    cache_dir_ = settings_.cache.dir;
+    if (cache_dir_.empty()) {
+      TRY(cache_dir_, config::default_cache_dir(geteuid(), config::process_environment(),
+                                                settings_.name));
+    }
+    std::error_code failed;
+    std::filesystem::create_directories(cache_dir_, failed);
+    if (failed) return Error(failed, "the cache directory cannot be made", cache_dir_);
+  }
+  auto mountpoint = fuse::prepare_mountpoint(settings_.fuse->mountpoint,
+                                             {.allow_nonempty = false, .cache_dir = cache_dir_});
+  if (!mountpoint) return mountpoint.error();
+  return {};
+}
+
+// While starting there may be a store that never answers; it then gives up.
+void Daemon::on_signal() {
+  if (serving_ || !store_made_) return;
+  runtime_.runtime().core.dispatch([this] {
+    if (!serving_) store_->give_up();
+  });
 }
 
 Result<void> Daemon::open_store() {
   TRY(auto made, make_store_(runtime_, settings_));
   store_ = std::make_unique<StoreStack>(std::move(made), runtime_.runtime(), settings_);
+  store_made_ = true;
   return check_store();
 }
 
@@ -119,6 +155,7 @@ Result<void> Daemon::check_store() {
   auto known = run_blocking(runtime.core, [&] { return store.get("volume", {0, 1}); });
   if (known) return {};
   if (!is(known.error(), object_store::StoreErrc::kNotFound)) return known.error();
+  if (settings_.read_only) return {};  // nothing may be written, and there is no volume to read
   auto report = run_blocking(runtime.core, [&] {
     return object_store::self_test(store, runtime.random, store_->made().set_bare_etags);
   });
@@ -136,14 +173,6 @@ Result<void> Daemon::open_index() {
     index_ = std::make_unique<index::MemoryIndex>();
     return {};
   }
-  cache_dir_ = settings_.cache.dir;
-  if (cache_dir_.empty()) {
-    TRY(cache_dir_, config::default_cache_dir(geteuid(), config::process_environment(),
-                                              settings_.name));
-  }
-  std::error_code failed;
-  std::filesystem::create_directories(cache_dir_, failed);
-  if (failed) return Error(failed, "the cache directory cannot be made", cache_dir_);
   TRY(auto opened, index::LmdbIndex::open_or_recreate({.directory = cache_dir_ + "/index"}));
   if (opened.thrown_away) {
     log::warn("the local index was thrown away ({}); it is loaded anew from the bucket",
@@ -212,7 +241,6 @@ void Daemon::warn_if_versioned() {
 }
 
 Result<void> Daemon::open_doors() {
-  if (!settings_.fuse || settings_.fuse->mountpoint.empty()) return {};
   fuse::FuseServer::Options options;
   options.mountpoint = settings_.fuse->mountpoint;
   options.volume_name = settings_.storage.url->text();
@@ -263,9 +291,10 @@ int Daemon::exit_status(bool all_written) {
 }
 
 int Daemon::stop() {
+  control_.reset();
   if (!store_) return kExitOk;
   Runtime& runtime = runtime_.runtime();
-  control_.reset();
+  serving_ = false;
   // With the store away for good, it is told to give up after a while.
   Timers::Token deadline = 0;
   run_blocking(runtime.core, [&]() -> Task<> {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ namespace cairn::daemon {
 /// What the process ends with.
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
 inline constexpr int kExitFenced = 3;
 
 /// One volume, served: all components, and the order in which they start and stop.
@@ -43,6 +45,7 @@ class Daemon {
 
  private:
   struct Waiter;
+  Result<void> prepare();
   Result<void> open_store();
   Result<void> check_store();
   Result<void> open_index();
@@ -50,6 +53,7 @@ class Daemon {
   Result<void> open_doors();
   Result<void> open_control();
   void on_failed(Error error);
+  void on_signal();
   void warn_if_versioned();
   Task<std::string> answer(std::string command);
   Task<std::string> flush();
@@ -69,7 +73,9 @@ class Daemon {
   std::unique_ptr<fuse::FuseServer> fuse_;
   std::unique_ptr<admin::ControlServer> control_;
   std::string control_path_;
-  std::optional<Error> failure_;  // core
+  std::optional<Error> failure_;        // core
+  std::atomic<bool> serving_ = false;   // everything is started: commands may be answered
+  std::atomic<bool> store_made_ = false;
   Duration started_{};
 };
 

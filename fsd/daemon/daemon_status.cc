@@ -100,6 +100,11 @@ Task<std::string> Daemon::flush() {
 }
 
 Task<std::string> Daemon::answer(std::string command) {
+  if (!serving_) {
+    json starting = {{"ok", false}, {"error", "the daemon is starting or stopping"},
+                     {"pid", getpid()}};
+    co_return starting.dump();
+  }
   if (command == "status") co_return status();
   if (command == "flush") co_return co_await flush();
   json unknown = {{"ok", false}, {"error", "this daemon does not know the command"}};

@@ -23,8 +23,13 @@ struct Descriptor {
 Error failed(const std::string& path) {
   const std::error_code code(errno == EAGAIN ? ETIMEDOUT : errno, std::generic_category());
   const bool nobody = errno == ENOENT || errno == ECONNREFUSED;
-  return Error(code, nobody ? "no daemon answers" : "the daemon cannot be asked",
-               path + " (" + code.message() + ")");
+  if (nobody) {
+    return Error(code, "no daemon answers (was it started with another --name?)", path);
+  }
+  if (code == std::errc::permission_denied) {
+    return Error(code, "the daemon answers only root and the user it runs as", path);
+  }
+  return Error(code, "the daemon cannot be asked", path + " (" + code.message() + ")");
 }
 
 }  // namespace
