@@ -25,7 +25,9 @@ if [ "$quick" = no ]; then
   say "a real S3 server"
   server=$root/build/s3-server
   trap '"$root/scripts/s3-server.sh" down "$server" || true' EXIT
-  settings=$("$root/scripts/s3-server.sh" up "$server")
+  port=7480
+  while (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 20)); done
+  settings=$("$root/scripts/s3-server.sh" up "$server" "$port")
   eval "$settings"
   export CAIRN_TEST_S3_REQUIRED=1
   say "the stores' contract on it"

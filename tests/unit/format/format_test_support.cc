@@ -12,8 +12,7 @@ namespace {
 const int kRepeatable = setenv("RC_PARAMS", "seed=1", 0);
 
 std::filesystem::path golden_path(const std::string& name) {
-  const std::filesystem::path here = __FILE__;
-  return here.parent_path() / "../../golden/format" / (name + ".hex");
+  return std::filesystem::path(CAIRN_GOLDEN_DIR) / "format" / (name + ".hex");
 }
 
 std::string to_lines(const std::string& bytes) {
