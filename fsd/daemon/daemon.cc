@@ -73,6 +73,31 @@ Result<void> check_supported(const config::Settings& settings) {
   return {};
 }
 
+/// What the store said, with what to do about it.
+Error explained(Error error) {
+  using object_store::StoreErrc;
+  struct Advice {
+    StoreErrc code;
+    const char* sentence;
+  };
+  static constexpr Advice kAdvice[] = {
+      {StoreErrc::kBadCredentials,
+       "the store does not accept these credentials: check aws.access_key_id and "
+       "aws.secret_access_key, or where else they come from"},
+      {StoreErrc::kAccessDenied,
+       "the store does not allow this: give these credentials the rights that docs/s3.md lists"},
+      {StoreErrc::kBucketMissing,
+       "the bucket does not exist: make it, or correct storage.url"},
+      {StoreErrc::kClockSkew,
+       "the store refuses this machine's clock: set it (timedatectl set-ntp true)"},
+      {StoreErrc::kCancelled, "stopped while starting"},
+  };
+  for (const Advice& advice : kAdvice) {
+    if (is(error, advice.code)) error.what = advice.sentence;
+  }
+  return error;
+}
+
 format::Compression to_compression(const config::Compression& setting) {
   switch (setting.kind) {
     case config::CompressionKind::kNone: return format::Compression::none();
@@ -108,7 +133,7 @@ Result<void> Daemon::start() {
                     &Daemon::open_volume, &Daemon::open_doors}) {
     if (auto done = (this->*step)(); !done) {
       stop();
-      return done;
+      return explained(done.error());
     }
   }
   serving_ = true;

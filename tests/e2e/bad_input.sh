@@ -8,7 +8,7 @@ mkdir "$work/mnt"
 refused() {
   local sentence=$1 lines
   shift
-  launch bad "$@"
+  launch bad --mount "${mountpoint:-$work/mnt}" "$@"
   until_true 40 serves_or_ended bad || fail "does not end: $*"
   wait_for bad
   [ "$status" != 0 ] || fail "ended with 0: $*"
@@ -20,21 +20,33 @@ refused() {
 with() { sed "$1" "$work/good.toml" >"$work/c.toml"; }
 
 with 's|secret_access_key = .*|secret_access_key = "wrong"|'
-refused 'credential|signature' -c "$work/c.toml"
+refused 'check aws.access_key_id and aws.secret_access_key' -c "$work/c.toml"
 with 's|access_key_id = "[^"]*"|access_key_id = "nobody"|'
-refused 'credential|key' -c "$work/c.toml"
+refused 'check aws.access_key_id and aws.secret_access_key' -c "$work/c.toml"
 with "s|s3://$CAIRN_TEST_S3_BUCKET/|s3://no-such-bucket-$$/|"
-refused 'bucket' -c "$work/c.toml"
+refused 'bucket does not exist: make it' -c "$work/c.toml"
 with 's|region =|regoin =|'
 refused 'regoin.*region|region' -c "$work/c.toml"
 with 's|allow_http = true|allow_http = "yes"|'
 refused 'allow_http' -c "$work/c.toml"
-with 's|http://127.0.0.1:[0-9]*|http://127.0.0.1:1|'
-echo 'soft' >/dev/null
+mountpoint=$work/not-there refused 'mountpoint.*does not exist' -c "$work/good.toml"
 printf '[storage]\nurl = "s3://${CAIRN_NOT_SET}/x"\n' >"$work/c.toml"
 refused 'CAIRN_NOT_SET' -c "$work/c.toml"
 refused 'storage' --cache-dir "$work/cache"
 refused 'no such file|cannot|not exist' -c "$work/none.toml"
+
+say "nothing to serve"
+if "$cairn" serve -c "$work/good.toml" 2>"$work/nothing.log"; then fail "served nothing"; fi
+grep -q 'nothing to serve' "$work/nothing.log" || fail "$(cat "$work/nothing.log")"
+
+say "a signal ends a start that waits for a store which does not answer"
+with 's|http://127.0.0.1:[0-9]*|http://127.0.0.1:1|'
+launch waiting -c "$work/c.toml" --mount "$work/mnt"
+until_true 20 grep -q 'does not answer' "$work/waiting.log" || fail "it does not say that it waits"
+kill -TERM "${pids[waiting]}"
+until_true 20 is_gone "${pids[waiting]}" || fail "it does not end"
+wait_for waiting
+[ "$status" != 0 ] || fail "ended with 0"
 
 say "a prefix with other objects"
 mkdir -p "$work/bucket/photos"
