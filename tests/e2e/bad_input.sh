@@ -42,7 +42,7 @@ grep -q 'nothing to serve' "$work/nothing.log" || fail "$(cat "$work/nothing.log
 say "a signal ends a start that waits for a store which does not answer"
 with 's|http://127.0.0.1:[0-9]*|http://127.0.0.1:1|'
 launch waiting -c "$work/c.toml" --mount "$work/mnt"
-until_true 20 grep -q 'does not answer' "$work/waiting.log" || fail "it does not say that it waits"
+until_true 20 grep -q ' fails: ' "$work/waiting.log" || fail "it does not say that it waits"
 kill -TERM "${pids[waiting]}"
 until_true 20 is_gone "${pids[waiting]}" || fail "it does not end"
 wait_for waiting

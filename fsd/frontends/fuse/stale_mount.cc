@@ -111,6 +111,9 @@ Result<void> check_directory(const std::string& target, const MountpointRules& r
   struct stat st{};
   if (stat(target.c_str(), &st) != 0) {
     const int number = errno;
+    if (number == ENOENT) {
+      return failure(number, "the mountpoint " + target + " does not exist: make it with mkdir");
+    }
     return failure(number, "the mountpoint " + target + ": " + std::strerror(number));
   }
   if (!S_ISDIR(st.st_mode)) return failure(ENOTDIR, target + " is not a directory");
