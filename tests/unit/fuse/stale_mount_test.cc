@@ -52,7 +52,7 @@ TEST(Mountpoint, what_cannot_be_mounted_on_is_refused_with_a_sentence) {
   std::ofstream(dir.path() + "/file") << "x";
   EXPECT_THAT(refusal(dir.path()), HasSubstr("is not empty"));
   EXPECT_THAT(refusal(dir.path() + "/file"), HasSubstr("is not a directory"));
-  EXPECT_THAT(refusal(dir.path() + "/missing"), HasSubstr("No such file"));
+  EXPECT_THAT(refusal(dir.path() + "/missing"), HasSubstr("does not exist"));
   EXPECT_THAT(refusal("/missing/entirely"), HasSubstr("does not exist"));
   EXPECT_EQ(refusal(dir.path(), {.allow_nonempty = true}), "prepared");
 }
