@@ -8,6 +8,7 @@
 #include "fsd/frontends/fuse/lookup_counts.h"
 #include "fsd/frontends/fuse/request_counts.h"
 #include "fsd/runtime/strand.h"
+#include "fsd/runtime/timers.h"
 #include "fsd/vfs/vfs.h"
 
 namespace cairn::fuse {
@@ -16,6 +17,7 @@ namespace cairn::fuse {
 /// Lifetime: outlives the session and every Request.   Threads: as its parts say; `vfs` core only.
 struct Door {
   Strand& core;
+  Timers& timers;
   vfs::Vfs& vfs;
   const std::uint64_t client;  // Caller::client of every request
   const double cache_seconds;  // how long the kernel keeps entries and attributes

@@ -131,7 +131,8 @@ Door make_door(Runtime& runtime, vfs::Vfs& vfs, const FuseServer::Options& optio
                   std::max(options.ring_depth - kRingEntriesKeptFree, options.ring_depth / 2))
             : kLockWaitsWithoutRings;
   const auto seconds = static_cast<double>(options.cache_time.count());
-  return Door{runtime.core, vfs, options.client, seconds, uring, LockWaits(lanes, waits_max)};
+  return Door{runtime.core, runtime.timers, vfs, options.client, seconds, uring,
+              LockWaits(lanes, waits_max)};
 }
 
 }  // namespace

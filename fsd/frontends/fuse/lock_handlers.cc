@@ -4,6 +4,7 @@
 
 #include "fsd/frontends/fuse/convert.h"
 #include "fsd/frontends/fuse/handlers.h"
+#include "fsd/runtime/await.h"
 
 namespace cairn::fuse {
 namespace {
@@ -21,8 +22,23 @@ Task<> do_getlk(Request request, HandleId handle, RangeLock lock) {
   }
 }
 
+// The kernel sends RELEASE without waiting for it, and it may come by another thread than what the
+// closing process does next. So a lock that was let go of by close() may still be held here for a
+// moment: a request that would be refused is tried again after these pauses.
+constexpr Duration kReleasePauses[] = {std::chrono::milliseconds(1), std::chrono::milliseconds(2),
+                                       std::chrono::milliseconds(4)};
+
+bool is_refused(const Result<void>& result) {
+  return !result && to_errno(result.error()) == EAGAIN;
+}
+
 Task<> do_setlk(Request request, HandleId handle, RangeLock lock) {
   auto result = co_await request.door().vfs.set_lock(handle, lock, false, 0);
+  for (const Duration pause : kReleasePauses) {
+    if (!is_refused(result)) break;
+    co_await SleepFor(request.door().timers, pause);
+    result = co_await request.door().vfs.set_lock(handle, lock, false, 0);
+  }
   request.done(result);
 }
 
@@ -40,6 +56,11 @@ Task<> do_setlkw(Request request, HandleId handle, RangeLock lock, std::uint64_t
 
 Task<> do_flock(Request request, HandleId handle, LockOwner owner, vfs::LockType type) {
   auto result = co_await request.door().vfs.set_flock(handle, owner, type, false, 0);
+  for (const Duration pause : kReleasePauses) {
+    if (!is_refused(result)) break;
+    co_await SleepFor(request.door().timers, pause);
+    result = co_await request.door().vfs.set_flock(handle, owner, type, false, 0);
+  }
   request.done(result);
 }
 
