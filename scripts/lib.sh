@@ -11,7 +11,8 @@ build_packages="build-essential cmake ninja-build ccache mold pkg-config git pyt
   libspdlog-dev libsystemd-dev liblmdb-dev libcurl4-openssl-dev libfuse3-dev fuse3
   dpkg-dev patch meson liburing-dev libnuma-dev debian-archive-keyring"
 test_packages="libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev acl attr util-linux
-  curl jq procps sqlite3 postgresql-15 systemd ceph-mon ceph-osd radosgw ceph-common"
+  curl jq procps sqlite3 postgresql-15 zlib1g-dev xz-utils
+  systemd ceph-mon ceph-osd radosgw ceph-common"
 
 say() { printf '\n== %s\n' "$*"; }
 die() {

@@ -109,7 +109,10 @@ TEST(StaleMount, of_a_killed_daemon_is_recognised_and_replaced) {
   for (const char* mode : {"readers", "io_uring"}) {
     const TemporaryDirectory dir;
     const KilledDaemon daemon(dir.path(), mode);
-    if (!daemon.died()) GTEST_SKIP() << mode << " cannot be used here";
+    if (!daemon.died()) {
+      ASSERT_STREQ(mode, "io_uring");  // readers work everywhere
+      GTEST_SKIP() << mode << " cannot be used here";
+    }
     struct statfs st{};
     ASSERT_EQ(statfs(dir.path().c_str(), &st), -1);
 
