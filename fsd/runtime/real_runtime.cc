@@ -8,7 +8,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "fsd/base/check.h"
 
@@ -99,41 +102,63 @@ class IoExecutor final : public Executor {
   boost::asio::io_context& io_;
 };
 
+// One asio timer for all, moved only to earlier moments: each commit schedules a timer seconds ahead
+// and cancels it again, and asio would wake the io thread for either, in the middle of the commit.
+// A timer that fires too early looks, and is set again.
 class AsioTimers final : public Timers {
  public:
-  AsioTimers(boost::asio::io_context& io, Strand& core) : io_(io), core_(core) {}
+  AsioTimers(boost::asio::io_context& io, Strand& core) : timer_(io), core_(core) {}
 
   Token schedule(Duration after, Work work) override {
     const Token token = ++last_;
-    Entry& entry = entries_[token];
-    entry.work = std::move(work);
-    entry.timer = std::make_unique<boost::asio::steady_timer>(io_);
-    entry.timer->expires_after(after);
-    entry.timer->async_wait([this, token](const boost::system::error_code& error) {
-      if (error) return;
-      core_.dispatch([this, token] { fire(token); });
-    });
+    const Moment moment = std::chrono::steady_clock::now() + after;
+    queue_.emplace(std::pair(moment, token), std::move(work));
+    moments_.emplace(token, moment);
+    arm();
     return token;
   }
-  bool cancel(Token token) override { return entries_.erase(token) != 0; }
-  void clear() { entries_.clear(); }
-
- private:
-  struct Entry {
-    Work work;
-    std::unique_ptr<boost::asio::steady_timer> timer;
-  };
-  void fire(Token token) {
-    auto found = entries_.find(token);
-    if (found == entries_.end()) return;
-    Work work = std::move(found->second.work);
-    entries_.erase(found);
-    work();
+  bool cancel(Token token) override {
+    const auto found = moments_.find(token);
+    if (found == moments_.end()) return false;
+    queue_.erase({found->second, token});
+    moments_.erase(found);
+    return true;
+  }
+  void clear() {
+    queue_.clear();
+    moments_.clear();
   }
 
-  boost::asio::io_context& io_;
+ private:
+  using Moment = std::chrono::steady_clock::time_point;
+
+  void arm() {
+    if (queue_.empty()) return;
+    const Moment first = queue_.begin()->first.first;
+    if (armed_ && *armed_ <= first) return;
+    armed_ = first;
+    timer_.expires_at(first);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;  // moved to an earlier moment, or stopped
+      core_.dispatch([this] { fire(); });
+    });
+  }
+  void fire() {
+    const Moment now = std::chrono::steady_clock::now();
+    armed_.reset();
+    while (!queue_.empty() && queue_.begin()->first.first <= now) {
+      auto first = queue_.extract(queue_.begin());
+      moments_.erase(first.key().second);
+      first.mapped()();
+    }
+    arm();
+  }
+
+  boost::asio::steady_timer timer_;
+  std::optional<Moment> armed_;  // when timer_ fires
   Strand& core_;
-  std::unordered_map<Token, Entry> entries_;
+  std::map<std::pair<Moment, Token>, Work> queue_;
+  std::unordered_map<Token, Moment> moments_;
   Token last_ = 0;
 };
 

@@ -1,9 +1,10 @@
 // The yardstick for what goes to the store: bare PUTs and GETs by libcurl, signed beforehand, each
 // thread with one handle and one kept connection.
 //
-//   bare_store put|get KEY_PREFIX BYTES COUNT THREADS
+//   bare_store put|put-new|get KEY_PREFIX BYTES COUNT THREADS
 //
-// `put` writes KEY_PREFIX0, KEY_PREFIX1, ...; `get` reads them. Prints one JSON object: the seconds
+// `put` writes KEY_PREFIX0, KEY_PREFIX1, ..., `put-new` does so with "If-None-Match: *" as each
+// commit must, and `get` reads them. Prints one JSON object: the seconds
 // that all of it took, and each request's microseconds without every thread's first, which
 // connects. The server is the one of CAIRN_TEST_S3_*.
 
@@ -44,6 +45,7 @@ std::string variable(const char* name) {
 
 struct Work {
   bool puts = false;
+  bool only_new = false;
   std::string prefix;
   std::size_t bytes = 0;
   int count = 0;
@@ -79,6 +81,7 @@ Request signed_request(const Work& work, int number) {
                                   "x-amz-date: " + time, "authorization: " + authorization}) {
     request.headers = curl_slist_append(request.headers, line.c_str());
   }
+  if (work.only_new) request.headers = curl_slist_append(request.headers, "If-None-Match: *");
   return request;
 }
 
@@ -165,9 +168,11 @@ Outcome run(const Work& work) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) die("use: put|get KEY_PREFIX BYTES COUNT THREADS");
+  if (argc != 6) die("use: put|put-new|get KEY_PREFIX BYTES COUNT THREADS");
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  Work work{.puts = std::string(argv[1]) == "put",
+  const std::string verb = argv[1];
+  Work work{.puts = verb != "get",
+            .only_new = verb == "put-new",
             .prefix = argv[2],
             .bytes = std::strtoull(argv[3], nullptr, 10),
             .count = std::atoi(argv[4]),
