@@ -4,7 +4,6 @@
 #include <zstd.h>
 
 #include <array>
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <memory>
@@ -15,7 +14,6 @@
 namespace cairn::format {
 namespace {
 
-constexpr int kZstdLevelMax = 19;
 constexpr std::size_t kPlainBytesMin = 64;
 
 struct FreeContext {
@@ -53,29 +51,7 @@ bool looks_random(ByteView plain) {
   return squares / 16 - kPieces * kPieceBytes < 350;
 }
 
-Error bad_setting(std::string_view text) {
-  return Error(FormatErrc::kInvalid,
-               "compression must be \"none\", \"lz4\" or \"zstd-1\" to \"zstd-19\"",
-               std::string(text));
-}
-
 }  // namespace
-
-Result<Compression> parse_compression(std::string_view text) {
-  if (text == "none") return Compression::none();
-  if (text == "lz4") return Compression{.codec = Codec::kLz4, .level = 0};
-  if (text == "zstd") return Compression{};
-  constexpr std::string_view kPrefix = "zstd-";
-  if (!text.starts_with(kPrefix)) return bad_setting(text);
-  const std::string_view digits = text.substr(kPrefix.size());
-  int level = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), level);
-  if (error != std::errc() || end != digits.data() + digits.size() || level < 1 ||
-      level > kZstdLevelMax) {
-    return bad_setting(text);
-  }
-  return Compression{.codec = Codec::kZstd, .level = level};
-}
 
 std::string to_string(const Compression& compression) {
   switch (compression.codec) {

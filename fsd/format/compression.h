@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "fsd/base/bytes.h"
 #include "fsd/base/result.h"
@@ -20,14 +19,12 @@ inline constexpr std::uint8_t kCodecMax = 2;
 /// What the user asked for.
 struct Compression {
   Codec codec = Codec::kZstd;
-  int level = 3;  // zstd only
+  int level = 3;  // zstd only: 1 to 19
   bool operator==(const Compression&) const = default;
   static Compression none() { return {.codec = Codec::kRaw, .level = 0}; }
 };
 
-/// "none", "lz4", "zstd" (level 3), "zstd-1" to "zstd-19".
-/// Fails with: FormatErrc::kInvalid, with a sentence that says what is allowed.
-[[nodiscard]] Result<Compression> parse_compression(std::string_view text);
+/// For people: "none", "lz4", "zstd-3".
 [[nodiscard]] std::string to_string(const Compression& compression);
 
 /// Compresses into the front of `into`, which must be at least as long as `plain` (and not overlap

@@ -20,8 +20,6 @@ class FormatCategory final : public std::error_category {
         return "the volume is encrypted, and no password was given";
       case FormatErrc::kNotEncrypted:
         return "the volume is not encrypted, but a password was given";
-      case FormatErrc::kInvalid:
-        return "not a valid setting";
     }
     return "unknown error";
   }
@@ -30,8 +28,6 @@ class FormatCategory final : public std::error_category {
       case FormatErrc::kWrongPassword:
       case FormatErrc::kPasswordMissing:
         return std::errc::permission_denied;
-      case FormatErrc::kInvalid:
-        return std::errc::invalid_argument;
       default:
         return std::errc::io_error;
     }

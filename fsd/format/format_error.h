@@ -14,7 +14,6 @@ enum class FormatErrc {
   kWrongPassword,    // the volume is encrypted, with another password (EACCES)
   kPasswordMissing,  // the volume is encrypted, and no password was given (EACCES)
   kNotEncrypted,     // a password was given for a volume that is not encrypted
-  kInvalid,          // text of a setting that means nothing (EINVAL)
 };
 const std::error_category& format_category();
 std::error_code make_error_code(FormatErrc code);

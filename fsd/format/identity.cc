@@ -15,24 +15,6 @@ std::string to_hex(const Uuid& id) {
   return text;
 }
 
-std::optional<Uuid> parse_hex(std::string_view text) {
-  Uuid id{};
-  if (text.size() != 2 * id.size()) return std::nullopt;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    int digit = 0;
-    if (c >= '0' && c <= '9') {
-      digit = c - '0';
-    } else if (c >= 'a' && c <= 'f') {
-      digit = c - 'a' + 10;
-    } else {
-      return std::nullopt;
-    }
-    id[i / 2] = static_cast<std::uint8_t>(id[i / 2] << 4 | digit);
-  }
-  return id;
-}
-
 Uuid random_uuid(Random& random) {
   Uuid id{};
   random.fill(id);

@@ -5,9 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "fsd/base/bytes.h"
 #include "fsd/base/random.h"
@@ -20,8 +18,6 @@ using Uuid = std::array<std::uint8_t, 16>;
 
 /// 32 lower-case hex digits.
 [[nodiscard]] std::string to_hex(const Uuid& id);
-/// The inverse of to_hex; nothing for any other text.
-[[nodiscard]] std::optional<Uuid> parse_hex(std::string_view text);
 [[nodiscard]] Uuid random_uuid(Random& random);
 
 /// Which filesystem, and which copy of it: a volume that is cloned or restored keeps `volume` and

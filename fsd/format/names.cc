@@ -94,10 +94,6 @@ std::string table_name(Epoch epoch, std::uint64_t number, TableKind kind) {
          hex(number, kNumberDigits) + "-" + std::string(suffix_of(kind));
 }
 
-std::string log_part_prefix(std::uint8_t low_byte) {
-  return std::string(kLogPrefix) + hex(low_byte, 2) + "/";
-}
-
 std::optional<ObjectName> parse_object_name(std::string_view name) {
   std::string_view rest = name;
   std::optional<ObjectName> parsed;

@@ -37,7 +37,5 @@ struct ObjectName {
 };
 /// Nothing for a name that none of the above would make: not ours, and never to be deleted.
 [[nodiscard]] std::optional<ObjectName> parse_object_name(std::string_view name);
-/// The `prefix` to list one of the 256 parts of the log.
-[[nodiscard]] std::string log_part_prefix(std::uint8_t low_byte);
 
 }  // namespace cairn::format

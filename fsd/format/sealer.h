@@ -59,15 +59,14 @@ class ObjectSealer {
   ObjectSealer(const ObjectSealer&) = default;
   ObjectSealer& operator=(const ObjectSealer&) = default;
 
-  [[nodiscard]] static constexpr std::size_t overhead() { return kSealBytes; }
   [[nodiscard]] std::string seal(std::uint32_t part, ByteView plain, ByteView aad) const;
   [[nodiscard]] Result<std::string> open(std::uint32_t part, ByteView sealed, ByteView aad) const;
 
   // Without allocation. `plain` may be the front of `into` (in place), or lie apart from it.
-  /// `into` is exactly overhead() longer than `plain`.
+  /// `into` is exactly kSealBytes longer than `plain`.
   void seal_into(std::uint32_t part, ByteView plain, ByteView aad, MutableByteView into) const;
   void seal_append(std::uint32_t part, ByteView plain, ByteView aad, std::string& out) const;
-  /// `into` is exactly overhead() shorter than `sealed`. Its content is void after a failure.
+  /// `into` is exactly kSealBytes shorter than `sealed`. Its content is void after a failure.
   [[nodiscard]] Result<void> open_into(std::uint32_t part, ByteView sealed, ByteView aad,
                                        MutableByteView into) const;
 

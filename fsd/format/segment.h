@@ -10,8 +10,7 @@
 //
 // Writing goes through one buffer: the batch is compressed into its place first, so that the place
 // of the first frame is known; the frames follow; then the header is complete and the front is
-// sealed where it lies. Large arenas may instead be sealed in pieces by several threads
-// (seal_frames) and assembled.
+// sealed where it lies.
 
 #include <cstdint>
 #include <memory>
@@ -121,21 +120,6 @@ struct SealedSegment {
 
 /// Views of `data` in frames.
 [[nodiscard]] std::vector<ByteView> split_frames(ByteView data, std::uint32_t frame_bytes);
-
-/// Several threads' work on one segment: each seals a run of frames, starting at `first_frame`.
-struct SealedFrames {
-  std::string bytes;
-  std::vector<FrameEntry> frames;
-};
-[[nodiscard]] SealedFrames seal_frames(const SegmentHeader& header, std::uint32_t first_frame,
-                                       std::span<const ByteView> frames,
-                                       const Compression& compression, const Sealer& sealer);
-/// Puts the pieces together, in order. The same object as seal_segment makes.
-[[nodiscard]] SealedSegment assemble_segment(const SegmentHeader& header,
-                                             std::span<const BatchEntry> entries,
-                                             std::span<const SealedFrames> pieces,
-                                             std::uint64_t data_bytes,
-                                             const Compression& compression, const Sealer& sealer);
 
 // ---- reading -----------------------------------------------------------------------------------
 

@@ -20,19 +20,6 @@ FrameEntry seal_frame(const ObjectSealer& sealer, std::uint32_t index, ByteView 
   return {.stored_bytes = static_cast<std::uint32_t>(stored.size()), .codec = Codec::kRaw};
 }
 
-/// Seals frames one behind the other; returns how many bytes they take.
-std::size_t seal_run(const ObjectSealer& sealer, std::uint32_t first_frame,
-                     std::span<const ByteView> frames, const Compression& compression,
-                     MutableByteView into, std::vector<FrameEntry>& entries) {
-  std::size_t used = 0;
-  for (std::uint32_t i = 0; i < frames.size(); ++i) {
-    entries.push_back(
-        seal_frame(sealer, first_frame + i, frames[i], compression, into.subspan(used)));
-    used += entries.back().stored_bytes;
-  }
-  return used;
-}
-
 std::size_t room_for(std::span<const ByteView> frames) {
   std::size_t bytes = 0;
   for (const ByteView& frame : frames) bytes += frame.size() + kSealBytes;
@@ -138,39 +125,13 @@ SealedSegment seal_segment(const SegmentHeader& header, std::span<const BatchEnt
   SegmentBuilder builder(header, entries, data_bytes, room_for(frames), compression, sealer);
   std::vector<FrameEntry> sealed;
   sealed.reserve(frames.size());
-  const std::size_t stored =
-      seal_run(builder.sealer(), 0, frames, compression, builder.frames_room(), sealed);
-  return builder.finish(std::move(sealed), stored);
-}
-
-SealedFrames seal_frames(const SegmentHeader& header, std::uint32_t first_frame,
-                         std::span<const ByteView> frames, const Compression& compression,
-                         const Sealer& sealer) {
-  SealedFrames piece;
-  piece.frames.reserve(frames.size());
-  resize_for_overwrite(piece.bytes, room_for(frames));
-  const std::size_t stored = seal_run(segment_sealer(header, sealer), first_frame, frames,
-                                      compression, writable(piece.bytes), piece.frames);
-  piece.bytes.resize(stored);
-  return piece;
-}
-
-SealedSegment assemble_segment(const SegmentHeader& header, std::span<const BatchEntry> entries,
-                               std::span<const SealedFrames> pieces, std::uint64_t data_bytes,
-                               const Compression& compression, const Sealer& sealer) {
+  const MutableByteView room = builder.frames_room();
   std::size_t stored = 0;
-  std::vector<FrameEntry> frames;
-  for (const SealedFrames& piece : pieces) {
-    stored += piece.bytes.size();
-    frames.insert(frames.end(), piece.frames.begin(), piece.frames.end());
+  for (std::uint32_t i = 0; i < frames.size(); ++i) {
+    sealed.push_back(seal_frame(builder.sealer(), i, frames[i], compression, room.subspan(stored)));
+    stored += sealed.back().stored_bytes;
   }
-  SegmentBuilder builder(header, entries, data_bytes, stored, compression, sealer);
-  MutableByteView room = builder.frames_room();
-  for (const SealedFrames& piece : pieces) {
-    std::ranges::copy(as_bytes(piece.bytes), room.begin());
-    room = room.subspan(piece.bytes.size());
-  }
-  return builder.finish(std::move(frames), stored);
+  return builder.finish(std::move(sealed), stored);
 }
 
 }  // namespace cairn::format

@@ -5,7 +5,6 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cairn::format;
   const std::string_view name = text_of(data, size);
-  (void)parse_hex(name);
   const auto parsed = parse_object_name(name);
   if (!parsed) return 0;
   switch (parsed->kind) {

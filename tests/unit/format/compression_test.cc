@@ -20,37 +20,6 @@ Result<std::string> restored(Codec codec, const std::string& stored, std::size_t
   return plain;
 }
 
-TEST(Compression, ReadsItsSettingAndNamesWhatIsAllowed) {
-  struct Case {
-    const char* text;
-    std::optional<Compression> expected;
-  };
-  const Case cases[] = {{"none", Compression::none()},
-                        {"lz4", Compression{Codec::kLz4, 0}},
-                        {"zstd", Compression{Codec::kZstd, 3}},
-                        {"zstd-1", Compression{Codec::kZstd, 1}},
-                        {"zstd-19", Compression{Codec::kZstd, 19}},
-                        {"", {}},
-                        {"zstd-0", {}},
-                        {"zstd-20", {}},
-                        {"zstd-", {}},
-                        {"zstd-3x", {}},
-                        {"zstd--3", {}},
-                        {"ZSTD-3", {}},
-                        {"gzip", {}}};
-  for (const Case& c : cases) {
-    const auto parsed = parse_compression(c.text);
-    EXPECT_EQ(parsed.has_value(), c.expected.has_value()) << c.text;
-    if (!c.expected) {
-      EXPECT_FAILS_WITH(FormatErrc::kInvalid, parsed);
-      continue;
-    }
-    EXPECT_EQ(*parsed, *c.expected) << c.text;
-    EXPECT_EQ(*parse_compression(to_string(*parsed)), *parsed);
-  }
-  EXPECT_EQ(to_string(Compression{}), "zstd-3");
-}
-
 TEST(Compression, GivesBackWhatItCompressed) {
   for (const Compression& compression :
        {Compression{Codec::kLz4, 0}, Compression{Codec::kZstd, 1}, Compression{Codec::kZstd, 9}}) {

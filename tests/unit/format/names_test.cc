@@ -12,8 +12,6 @@ TEST(Names, AreSpelledAsTheFormatSays) {
             "meta/0000000000000002-0000000000000003-base");
   EXPECT_EQ(table_name(Epoch(2), 3, TableKind::kDelta),
             "meta/0000000000000002-0000000000000003-delta");
-  EXPECT_EQ(log_part_prefix(0x0F), "log/0f/");
-  EXPECT_TRUE(log_name(Seq(0x10F)).starts_with(log_part_prefix(0x0F)));
 }
 
 TEST(Names, OfTheFixedObjectsAreKnown) {

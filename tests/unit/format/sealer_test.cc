@@ -33,7 +33,7 @@ TEST_P(EverySealer, OpensWhatItSealed) {
   for (const std::size_t size : {0, 1, 15, 16, 17, 4096, 65536, 1 << 20}) {
     const std::string plain = random_bytes(size, size);
     const std::string sealed = object().seal(3, as_bytes(plain), as_bytes("aad"));
-    EXPECT_EQ(sealed.size(), size + ObjectSealer::overhead());
+    EXPECT_EQ(sealed.size(), size + kSealBytes);
     const auto opened = object().open(3, as_bytes(sealed), as_bytes("aad"));
     ASSERT_TRUE(opened) << size;
     EXPECT_EQ(*opened, plain);

@@ -99,21 +99,6 @@ TEST_P(EverySegment, NeedsItsFrontAloneForRecovery) {
                     decode_segment_front(object.first(*needed - 1), object.size(), sealer()));
 }
 
-TEST_P(EverySegment, IsTheSameInPiecesAsInOneGo) {
-  const SegmentHeader header = test_header();
-  const std::string data = test_data();
-  const auto frames = split_frames(as_bytes(data), header.frame_bytes);
-  const std::span<const ByteView> views(frames);
-  std::vector<SealedFrames> pieces;
-  pieces.push_back(seal_frames(header, 0, views.first(3), compression(), sealer()));
-  pieces.push_back(seal_frames(header, 3, views.subspan(3), compression(), sealer()));
-  const SealedSegment whole = sealed_with(header, data, compression(), sealer());
-  const SealedSegment assembled =
-      assemble_segment(header, test_entries(), pieces, data.size(), compression(), sealer());
-  EXPECT_EQ(assembled.object, whole.object);
-  EXPECT_EQ(assembled.frames, whole.frames);
-}
-
 TEST_P(EverySegment, RefusesEveryFlippedBit) {
   SegmentHeader header = test_header();
   const SealedSegment sealed = sealed_with(header, text_bytes(300, 1), compression(), sealer());
