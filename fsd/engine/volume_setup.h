@@ -14,7 +14,7 @@ namespace cairn::engine {
 struct SetupOptions {
   std::optional<std::string> password;
   bool may_create = true;
-  std::uint64_t window = 32;
+  std::uint64_t window = format::kWindowDefault;
   format::Argon2Cost cost;
 };
 struct SetUpVolume {

@@ -19,7 +19,7 @@
 
 namespace cairn::format {
 
-inline constexpr std::uint64_t kWindowDefault = 64;
+inline constexpr std::uint64_t kWindowDefault = 32;
 inline constexpr std::uint64_t kWindowMax = 4096;
 inline constexpr std::uint32_t kFrameBytesDefault = 64U << 10;
 inline constexpr std::uint32_t kFrameBytesMin = 4U << 10;

@@ -12,6 +12,7 @@ constexpr Argon2Cost kCheap{.passes = 1, .memory_bytes = 8192};
 VolumeParameters test_parameters() {
   VolumeParameters parameters;
   parameters.identity = {.volume = {1, 2}, .incarnation = {3, 4}};
+  parameters.window = 64;
   parameters.created = 1'700'000'000'000'000'000;
   parameters.compatible_features = 1;
   return parameters;
