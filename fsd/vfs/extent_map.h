@@ -15,9 +15,6 @@
 
 namespace cairn::vfs {
 
-/// The most extents that one transaction deals with, unless told otherwise.
-inline constexpr std::size_t kExtentsPerStep = 1024;
-
 /// An extent record and where in the file it lies.
 struct Extent {
   std::uint64_t offset = 0;

@@ -108,7 +108,9 @@ void InodeTable::end_use_if_unused(std::unordered_map<Ino, Use>::iterator use) {
 
 void InodeTable::set_orphan(Ino ino, bool orphan) {
   auto use = uses_.find(ino);
-  if (use != uses_.end()) use->second.orphan = orphan;
+  if (use == uses_.end()) return;
+  use->second.orphan = orphan;
+  if (!orphan) use->second.linkable = false;  // it has got its name
 }
 
 bool InodeTable::linkable(Ino ino) const {

@@ -89,7 +89,8 @@ class InodeTable {
   void remember(Ino ino, std::uint64_t lookups) { uses_[ino].lookups += lookups; }
   void forget(Ino ino, std::uint64_t lookups);
   [[nodiscard]] bool in_use(Ino ino) const { return uses_.contains(ino); }
-  /// The inode has no names: `on_unused` is to be called after its last use.
+  /// The inode has no names: `on_unused` is to be called after its last use. Or it has got one, and
+  /// is linkable no more.
   void set_orphan(Ino ino, bool orphan);
   /// An unnamed file that may get a name (O_TMPFILE without O_EXCL).
   void set_linkable(Ino ino) { uses_[ino].linkable = true; }

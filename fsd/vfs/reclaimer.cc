@@ -12,9 +12,14 @@ constexpr std::string_view kOrphanValue("\x01", 1);  // a version
 
 }  // namespace
 
-Reclaimer::Reclaimer(engine::Volume& volume, InodeTable& inodes, Counters& counters, Xattrs& xattrs,
-                     FileData& data)
-    : volume_(volume), inodes_(inodes), counters_(counters), xattrs_(xattrs), data_(data) {}
+Reclaimer::Reclaimer(Runtime& runtime, engine::Volume& volume, InodeTable& inodes,
+                     Counters& counters, Xattrs& xattrs, FileData& data)
+    : runtime_(runtime),
+      volume_(volume),
+      inodes_(inodes),
+      counters_(counters),
+      xattrs_(xattrs),
+      data_(data) {}
 
 void Reclaimer::on_nameless(Inode& inode) {
   if (!inodes_.in_use(inode.ino) && erase_now(inode)) return;
@@ -22,7 +27,7 @@ void Reclaimer::on_nameless(Inode& inode) {
   if (inodes_.in_use(inode.ino)) {
     inodes_.set_orphan(inode.ino, true);
   } else {
-    reclaim(inode.ino).detach();
+    reclaim_later(inode.ino).detach();
   }
 }
 
@@ -61,6 +66,15 @@ Task<> Reclaimer::reclaim(Ino ino) {
   if (!gate_.enter()) co_return;
   auto done = co_await try_reclaim(ino);
   if (!done) log::warn("inode {} is not freed yet: {}", ino.value(), done.error().message());
+  gate_.leave();
+}
+
+/// Not before the caller's transaction has ended: to be admitted to another one may close the
+/// segment, and leave the first in two.
+Task<> Reclaimer::reclaim_later(Ino ino) {
+  if (!gate_.enter()) co_return;
+  co_await SleepFor(runtime_.timers, Duration{});
+  co_await reclaim(ino);
   gate_.leave();
 }
 

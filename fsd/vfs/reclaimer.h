@@ -2,6 +2,7 @@
 
 #include "fsd/engine/volume.h"
 #include "fsd/runtime/await.h"
+#include "fsd/runtime/runtime.h"
 #include "fsd/vfs/counters.h"
 #include "fsd/vfs/file_data.h"
 #include "fsd/vfs/inode_table.h"
@@ -21,8 +22,8 @@ namespace cairn::vfs {
 /// Failures in the background are logged; what they leave is done at the next start.
 class Reclaimer {
  public:
-  Reclaimer(engine::Volume& volume, InodeTable& inodes, Counters& counters, Xattrs& xattrs,
-            FileData& data);
+  Reclaimer(Runtime& runtime, engine::Volume& volume, InodeTable& inodes, Counters& counters,
+            Xattrs& xattrs, FileData& data);
 
   /// In the caller's transaction: the inode, stored with nlink 0, has lost its last name.
   void on_nameless(Inode& inode);
@@ -41,12 +42,14 @@ class Reclaimer {
   bool erase_now(Inode& inode);
   Result<void> erase_parts(Inode& inode);
   Task<> reclaim(Ino ino);
+  Task<> reclaim_later(Ino ino);
   Task<Result<void>> try_reclaim(Ino ino);
   Result<bool> reclaim_step(Ino ino);
   Task<> run_trims();
   Task<> recover_orphans();
   Result<Ino> next_orphan(Ino after);
 
+  Runtime& runtime_;
   engine::Volume& volume_;
   InodeTable& inodes_;
   Counters& counters_;

@@ -24,6 +24,8 @@ inline constexpr std::uint64_t kFileBytesMax = INT64_MAX;
 inline constexpr std::uint32_t kLinksMax = 1'000'000;
 inline constexpr std::size_t kIoBytesMax = 1U << 20;  // one read or write
 
+/// The most extents that one transaction deals with, unless told otherwise.
+inline constexpr std::size_t kExtentsPerStep = 1024;
 /// An open file or directory.
 using HandleId = Id<struct HandleTag>;
 

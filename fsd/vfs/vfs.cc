@@ -11,8 +11,10 @@ Vfs::Parts::Parts(Runtime& runtime_used, engine::Volume& volume_used, Options op
     : runtime(runtime_used),
       volume(volume_used),
       options(options_used),
-      data(runtime_used, volume_used,
-           [this](Ino ino, std::uint64_t bytes) { return on_freed(ino, bytes); }) {
+      data(
+          runtime_used, volume_used,
+          [this](Ino ino, std::uint64_t bytes) { return on_freed(ino, bytes); },
+          options.extents_per_step) {
   inodes.on_unused([this](Ino ino) { reclaimer.on_unused(ino); });
 }
 

@@ -31,6 +31,7 @@ class Vfs {
     bool relatime = true;
     std::uint32_t root_uid = 0;  // owner of the root directory of a new volume
     std::uint32_t root_gid = 0;
+    std::size_t extents_per_step = kExtentsPerStep;  // tests make it small
   };
   /// Makes the root directory of a new volume, reclaims files that were open and unlinked when the
   /// last daemon ended, and goes on with interrupted trims in the background.

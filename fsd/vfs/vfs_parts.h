@@ -41,7 +41,7 @@ struct Vfs::Parts {
   Permissions permissions{acls};
   FileData data;
   LockTable locks;
-  Reclaimer reclaimer{volume, inodes, counters, xattrs, data};
+  Reclaimer reclaimer{runtime, volume, inodes, counters, xattrs, data};
   ChangeListener* listener = nullptr;
 
   static constexpr std::size_t kLoadedInodesMax = 65536;

@@ -29,6 +29,7 @@ Result<std::optional<std::pair<std::string, std::string>>> MemoryVolume::find_fl
 }
 
 Task<Result<void>> MemoryVolume::admit(std::size_t data_bytes) {
+  ++admits_;
   CHECK(data_bytes <= engine::kAdmitBytesMax);
   if (read_only_) co_return Error(engine::EngineErrc::kReadOnly, "");
   co_return Result<void>();

@@ -39,6 +39,7 @@ class MemoryVolume final : public engine::Volume {
   }
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
   /// Back to the last sync; what a power cut would leave.
+  [[nodiscard]] std::uint64_t admits() const { return admits_; }
   void crash();
   /// From now on every read of file bytes fails with kDamaged.
   void damage_data() { damaged_ = true; }
@@ -55,6 +56,7 @@ class MemoryVolume final : public engine::Volume {
   Seq open_{1};
   std::uint64_t syncs_ = 0;
   bool read_only_ = false;
+  std::uint64_t admits_ = 0;
   bool damaged_ = false;
 };
 

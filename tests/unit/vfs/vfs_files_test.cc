@@ -188,6 +188,15 @@ TEST_F(VfsFiles, AnUnnamedFileGetsANameUnlessThatWasForbidden) {
               FailsWith(ENOTDIR));
 }
 
+TEST_F(VfsFiles, AFileThatHasLostItsNameGetsNoOther) {
+  auto file = run(fs->make_tmpfile({}, kRoot, {.mode = 0600}, O_RDWR));
+  ASSERT_THAT(file, Succeeds());
+  ASSERT_THAT(run(fs->link({}, file->second.ino, kRoot, "named")), Succeeds());
+  ASSERT_THAT(run(fs->unlink({}, kRoot, "named")), Succeeds());
+  EXPECT_THAT(run(fs->link({}, file->second.ino, kRoot, "again")), FailsWith(ENOENT));
+  EXPECT_THAT(run(fs->release(file->first)), Succeeds());
+}
+
 TEST_F(VfsFiles, AnUnnamedFileIsGoneAfterACrash) {
   auto file = run(fs->make_tmpfile({}, kRoot, {.mode = 0600}, O_RDWR));
   EXPECT_THAT(run(fs->write({}, file->first, 0, as_bytes("abc"), false)), Succeeds());

@@ -150,6 +150,28 @@ TEST_F(VfsNames, RenameReplacesAFileAndFreesIt) {
   EXPECT_EQ(stat(file).nlink, 2U);
 }
 
+// To be admitted to a second transaction may close the segment, and a crash then leaves half a
+// rename.
+TEST_F(VfsNames, ReplacingAFileOfManyExtentsIsOneTransaction) {
+  reopen({.extents_per_step = 2});
+  auto big = run(fs->create({}, kRoot, "big", {.mode = 0644}, O_RDWR));
+  ASSERT_THAT(big, Succeeds());
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    ASSERT_THAT(run(fs->write({}, big->first, i * 20'000, as_bytes("abc"), false)), Succeeds());
+  }
+  ASSERT_THAT(run(fs->release(big->first)), Succeeds());
+  const std::uint64_t before = volume.admits();
+  sim.in_core([&] {
+    auto renaming = fs->rename({}, kRoot, "file", kRoot, "big", 0);
+    ASSERT_TRUE(renaming.done());
+    EXPECT_THAT(renaming.take(), Succeeds());
+    EXPECT_EQ(volume.admits(), before + 1);
+  });
+  sim.run_until_idle();
+  EXPECT_EQ(find(kRoot, "big"), file);
+  EXPECT_THAT(run(fs->get_attributes({}, big->second.ino)), FailsWith(ESTALE));
+}
+
 TEST_F(VfsNames, ExchangeSwapsAFileAndADirectoryBetweenParents) {
   ASSERT_THAT(run(fs->rename({}, kRoot, "file", full, "inner", RENAME_EXCHANGE)), Succeeds());
   EXPECT_EQ(find(kRoot, "file"), inner);
