@@ -32,4 +32,22 @@ std::vector<format::BatchEntry> ChangeSet::entries() const {
   return entries;
 }
 
+std::vector<index::Change> newest_changes(const std::vector<const ChangeSet*>& sets) {
+  std::vector<index::Change> changes;
+  for (const ChangeSet* set : sets) {
+    for (const format::BatchEntry& entry : set->entries()) {
+      changes.push_back({.key = entry.key, .value = entry.value});
+    }
+  }
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const auto& a, const auto& b) { return a.key < b.key; });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const bool newest = i + 1 == changes.size() || changes[i + 1].key != changes[i].key;
+    if (newest) changes[kept++] = changes[i];
+  }
+  changes.resize(kept);
+  return changes;
+}
+
 }  // namespace cairn::engine

@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "fsd/format/batch.h"
+#include "fsd/index/index.h"
 
 namespace cairn::engine {
 
-/// The metadata that one segment changes, each key once, ascending; owns its bytes.
-/// Threads: any one at a time; immutable once the segment is sealed, but for add().
+/// Changes of metadata that own their bytes: those of one segment, each key once, or a run of a
+/// table's entries.
+/// Threads: any one at a time.
 class ChangeSet {
  public:
   /// Keys may come in any order until sort() is called.
@@ -37,5 +39,9 @@ class ChangeSet {
   std::string storage_;
   std::vector<Place> places_;
 };
+
+/// The newest change of each key, ascending, as the index takes them. `sets` stand in the order of
+/// the log; the result points into them.
+[[nodiscard]] std::vector<index::Change> newest_changes(const std::vector<const ChangeSet*>& sets);
 
 }  // namespace cairn::engine

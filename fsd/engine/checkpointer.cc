@@ -4,11 +4,13 @@
 #include <set>
 
 #include "fsd/base/log.h"
+#include "fsd/engine/index_loader.h"
 #include "fsd/engine/limits.h"
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 #include "fsd/format/names.h"
 #include "fsd/format/table.h"
+#include "fsd/object_store/key_rules.h"
 
 namespace cairn::engine {
 
@@ -121,9 +123,7 @@ Task<Result<std::string>> Checkpointer::earlier_keys() {
                       format::log_name(at.next_seq));
     }
     for (const auto& segment : run.segments) {
-      std::string key;
-      std::string value;
-      for (const auto& change : index_changes(segment, key, value)) append_key(keys, change.key);
+      for (const auto& change : changes_of(segment).entries()) append_key(keys, change.key);
     }
     at = run.end;
   }
@@ -276,7 +276,8 @@ Task<Result<void>> Checkpointer::sweep() {
   std::vector<std::string> orphans;
   std::string after;
   for (;;) {
-    CO_TRY(auto page, co_await access_.store.list(std::string(format::kTablePrefix), after, 1000));
+    CO_TRY(auto page, co_await access_.store.list(std::string(format::kTablePrefix), after,
+                                                  object_store::kListLimitMax));
     for (const auto& object : page.objects) {
       after = object.key;
       auto name = format::parse_object_name(object.key);

@@ -7,8 +7,9 @@
 #include "fsd/base/result.h"
 #include "fsd/base/task.h"
 #include "fsd/engine/index_feeder.h"
+#include "fsd/engine/log_access.h"
+#include "fsd/engine/log_reader.h"
 #include "fsd/engine/manifest_client.h"
-#include "fsd/engine/take_over.h"
 #include "fsd/format/compression.h"
 
 namespace cairn::engine {

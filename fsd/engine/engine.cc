@@ -1,6 +1,7 @@
 #include "fsd/engine/engine.h"
 
 #include "fsd/base/log.h"
+#include "fsd/engine/index_loader.h"
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/format/keys.h"
 

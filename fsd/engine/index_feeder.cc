@@ -1,7 +1,5 @@
 #include "fsd/engine/index_feeder.h"
 
-#include <algorithm>
-
 #include "fsd/base/log.h"
 #include "fsd/engine/limits.h"
 
@@ -10,23 +8,10 @@ namespace {
 
 constexpr std::size_t kDropAtOnce = 2000;
 
-/// One change per key, the newest, ascending.
 std::vector<index::Change> merge(const std::vector<DurableSegment>& segments) {
-  std::vector<index::Change> changes;
-  for (const DurableSegment& segment : segments) {
-    for (const format::BatchEntry& entry : segment.changes.entries()) {
-      changes.push_back({.key = entry.key, .value = entry.value});
-    }
-  }
-  std::stable_sort(changes.begin(), changes.end(),
-                   [](const auto& a, const auto& b) { return a.key < b.key; });
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    const bool newest = i + 1 == changes.size() || changes[i + 1].key != changes[i].key;
-    if (newest) changes[kept++] = changes[i];
-  }
-  changes.resize(kept);
-  return changes;
+  std::vector<const ChangeSet*> sets;
+  for (const DurableSegment& segment : segments) sets.push_back(&segment.changes);
+  return newest_changes(sets);
 }
 
 }  // namespace
@@ -55,7 +40,7 @@ IndexFeeder::IndexFeeder(Runtime& runtime, index::Index& index, Metadata& metada
       on_failed_(std::move(on_failed)) {}
 
 void IndexFeeder::add(DurableSegment segment) {
-  queued_bytes_ += segment.changes.bytes() + 64;
+  queued_bytes_ += segment.bytes();
   queue_.push_back(std::move(segment));
   schedule();
 }
@@ -85,7 +70,7 @@ Task<> IndexFeeder::run() {
   auto segments = std::make_shared<std::vector<DurableSegment>>();
   std::size_t bytes = 0;
   while (!queue_.empty() && bytes < 2 * kApplyBytes) {
-    bytes += queue_.front().changes.bytes() + 64;
+    bytes += queue_.front().bytes();
     segments->push_back(std::move(queue_.front()));
     queue_.pop_front();
   }

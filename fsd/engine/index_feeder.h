@@ -22,6 +22,8 @@ struct DurableSegment {
   Seq seq;
   format::Position after;
   ChangeSet changes;
+  /// About what it occupies while it waits.
+  [[nodiscard]] std::size_t bytes() const { return changes.bytes() + sizeof *this; }
 };
 
 /// Takes durable segments' changes into the index, in order, many at a time, on the index thread;
@@ -38,8 +40,6 @@ class IndexFeeder {
   /// The index stands at `at`; a view of it is already in the metadata.
   void start(format::Position at) { applied_ = at; }
   void add(DurableSegment segment);
-  /// Bytes that wait.
-  [[nodiscard]] std::size_t queued_bytes() const { return queued_bytes_; }
   /// Starts at once with what waits.
   void hurry();
   /// Resumed after every step forward.
@@ -68,7 +68,7 @@ class IndexFeeder {
   std::string volume_;
   std::function<void(Error)> on_failed_;
   std::deque<DurableSegment> queue_;
-  std::size_t queued_bytes_ = 0;
+  std::size_t queued_bytes_ = 0;  // of the queue, and of what is being applied
   format::Position applied_;
   std::string changed_keys_;
   Condition progress_;

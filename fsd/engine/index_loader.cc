@@ -1,6 +1,7 @@
 #include "fsd/engine/index_loader.h"
 
-#include <map>
+#include <deque>
+#include <vector>
 
 #include "fsd/base/log.h"
 #include "fsd/engine/limits.h"
@@ -13,6 +14,12 @@
 
 namespace cairn::engine {
 namespace {
+
+using FetchedObject = Result<object_store::Object>;
+
+constexpr std::size_t kLoadBytes = 1U << 20;  // of a table's entries, in one transaction
+constexpr std::size_t kTablesAhead = 4;
+constexpr std::size_t kTablesPerReport = 16;
 
 /// Is `at` a place in this log? Its last segment must be there, by the same writing.
 Task<Result<bool>> is_in_log(LogAccess access, LogReader& reader, format::Position at) {
@@ -44,37 +51,56 @@ Task<Result<index::Stamp>> read_stamp(LogAccess access) {
 
 Result<void> load_table(index::Index& index, ByteView object, const format::Sealer& sealer) {
   // Views that the visitor gets live for its call only, so a bounded run of entries is copied.
-  std::string storage;
-  struct Place {
-    std::size_t at, key, value;
-    bool has_value;
-  };
-  std::vector<Place> places;
+  ChangeSet run;
   auto flush = [&]() -> Result<void> {
-    std::vector<index::Change> changes;
-    changes.reserve(places.size());
-    const std::string_view all = storage;
-    for (const Place& place : places) {
-      index::Change change{.key = all.substr(place.at, place.key), .value = {}};
-      if (place.has_value) change.value = all.substr(place.at + place.key, place.value);
-      changes.push_back(change);
-    }
-    TRY_OK(index.load(changes));
-    storage.clear();
-    places.clear();
+    TRY_OK(index.load(newest_changes({&run})));
+    run = {};
     return {};
   };
   auto read = format::read_table(
       object, sealer,
       [&](std::string_view key, std::optional<std::string_view> value) -> Result<void> {
-        places.push_back(
-            {storage.size(), key.size(), value ? value->size() : 0, value.has_value()});
-        storage.append(key);
-        if (value) storage.append(*value);
-        return storage.size() < (1U << 20) ? Result<void>() : flush();
+        run.add(key, value);
+        return run.bytes() < kLoadBytes ? Result<void>() : flush();
       });
   if (!read) return read.error();
   return flush();
+}
+
+/// Loads a table as it was fetched, on the index thread.
+Task<Result<void>> load_fetched(LogAccess access, std::string name, FetchedObject object) {
+  if (!object) {
+    if (!is(object.error(), object_store::StoreErrc::kNotFound)) co_return object.error();
+    co_return Error(EngineErrc::kLost, "a checkpoint table is gone from the bucket", name);
+  }
+  auto load = [&] { return load_table(access.index, object->body.view(), access.sealer); };
+  auto loaded = co_await RunOn(access.runtime.indexing, access.runtime.core, load);
+  if (!loaded && is(loaded.error(), format::FormatErrc::kDamaged)) {
+    co_return Error(EngineErrc::kDamaged, "a checkpoint table is damaged", name);
+  }
+  co_return loaded;
+}
+
+/// Loads the tables in their order, fetching a few ahead of the one that is being loaded.
+Task<Result<void>> load_tables(LogAccess access, std::vector<format::TableInfo> tables) {
+  Result<void> loaded;
+  std::deque<Task<FetchedObject>> fetches;
+  for (std::size_t next = 0;;) {
+    while (loaded && next < tables.size() && fetches.size() <= kTablesAhead) {
+      fetches.push_back(access.store.get(tables[next++].name, {}));
+    }
+    // Every fetch is awaited, also those that turn out to be of no use.
+    if (fetches.empty()) co_return loaded;
+    const std::size_t number = next - fetches.size();
+    Task<FetchedObject>& first = fetches.front();
+    FetchedObject object = co_await first;
+    fetches.pop_front();
+    if (!loaded) continue;
+    loaded = co_await load_fetched(access, tables[number].name, std::move(object));
+    if (loaded && (number + 1) % kTablesPerReport == 0) {
+      log::info("loading the index: {} of {} tables", number + 1, tables.size());
+    }
+  }
 }
 
 Task<Result<void>> rebuild(LogAccess access, format::Manifest manifest) {
@@ -82,43 +108,7 @@ Task<Result<void>> rebuild(LogAccess access, format::Manifest manifest) {
   auto clear = [&index] { return index.clear(); };
   auto cleared = co_await RunOn(access.runtime.indexing, access.runtime.core, clear);
   if (!cleared) co_return cleared.error();
-
-  // A few tables are fetched ahead of the one that is being loaded; memory stays bounded.
-  constexpr std::size_t kAhead = 4;
-  using Fetched = Result<object_store::Object>;
-  std::map<std::size_t, Task<Fetched>> fetches;
-  std::size_t next = 0;
-  std::optional<Error> failed;
-  for (std::size_t i = 0; i < manifest.tables.size(); ++i) {
-    while (!failed && next < manifest.tables.size() && next <= i + kAhead) {
-      fetches.emplace(next, access.store.get(manifest.tables[next].name, {}));
-      ++next;
-    }
-    auto at = fetches.find(i);
-    if (at == fetches.end()) break;
-    Fetched object = co_await at->second;
-    fetches.erase(at);
-    if (failed) continue;
-    if (!object) {
-      const bool gone = is(object.error(), object_store::StoreErrc::kNotFound);
-      failed = gone ? Error(EngineErrc::kLost, "a checkpoint table is gone from the bucket",
-                            manifest.tables[i].name)
-                    : object.error();
-      continue;
-    }
-    auto load = [&] { return load_table(index, object->body.view(), access.sealer); };
-    auto loaded = co_await RunOn(access.runtime.indexing, access.runtime.core, load);
-    if (!loaded) {
-      const bool ours = loaded.error().code == make_error_code(format::FormatErrc::kDamaged);
-      failed = ours ? Error(EngineErrc::kDamaged, "a checkpoint table is damaged",
-                            manifest.tables[i].name)
-                    : loaded.error();
-    }
-    if (i % 16 == 15) {
-      log::info("loading the index: {} of {} tables", i + 1, manifest.tables.size());
-    }
-  }
-  if (failed) co_return *failed;
+  CO_TRY_OK(co_await load_tables(access, manifest.tables));
   const index::Stamp stamp{.volume = index_volume(access.parameters.identity),
                            .position = format::encode(manifest.checkpoint)};
   auto finish = [&index, stamp] { return index.finish_load(stamp); };
@@ -126,6 +116,19 @@ Task<Result<void>> rebuild(LogAccess access, format::Manifest manifest) {
 }
 
 }  // namespace
+
+std::string index_volume(const format::VolumeIdentity& identity) {
+  return format::to_hex(identity.volume) + "/" + format::to_hex(identity.incarnation);
+}
+
+ChangeSet changes_of(const format::SegmentFront& front) {
+  ChangeSet changes;
+  for (const format::BatchEntry& entry : front.batch.entries()) changes.add(entry.key, entry.value);
+  if (front.frames.frame_count() > 0) {
+    changes.add(format::frames_key(front.header.seq), format::encode(front.frames));
+  }
+  return changes;
+}
 
 Task<Result<format::Position>> load_index(LogAccess access, LogReader& reader,
                                           format::Manifest manifest, bool& rebuilt) {
@@ -160,19 +163,11 @@ Task<Result<void>> apply_run(LogAccess access, std::shared_ptr<const LogReader::
   const std::string volume = index_volume(access.parameters.identity);
   index::Index& index = access.index;
   auto work = [&index, run, from, volume]() -> Result<void> {
-    // The newest change of a key stands.
-    std::map<std::string, std::optional<std::string>, std::less<>> merged;
-    for (const auto& segment : run->segments) {
-      std::string key;
-      std::string value;
-      for (const index::Change& change : index_changes(segment, key, value)) {
-        merged.insert_or_assign(std::string(change.key), change.value);
-      }
-    }
-    std::vector<index::Change> changes;
-    changes.reserve(merged.size());
-    for (const auto& [key, value] : merged) changes.push_back({.key = key, .value = value});
-    return index.apply(changes, {.volume = volume, .position = format::encode(from)},
+    std::vector<ChangeSet> segments;
+    for (const auto& segment : run->segments) segments.push_back(changes_of(segment));
+    std::vector<const ChangeSet*> sets;
+    for (const ChangeSet& changes : segments) sets.push_back(&changes);
+    return index.apply(newest_changes(sets), {.volume = volume, .position = format::encode(from)},
                        {.volume = volume, .position = format::encode(run->end)});
   };
   co_return co_await RunOn(access.runtime.indexing, access.runtime.core, std::move(work));

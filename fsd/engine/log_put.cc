@@ -26,7 +26,8 @@ Task<Result<bool>> is_ours(LogReader& reader, format::SegmentHeader header) {
   if (!rule(Rule::kIdentity)) co_return true;
   const bool starts = header.kind == format::SegmentKind::kEpochStart;
   if (!rule(starts ? Rule::kOwnEpochStart : Rule::kReadBack)) co_return false;
-  co_return found.nonce == header.nonce&& found.seq == header.seq&& found.id == header.id;
+  const bool same = found.nonce == header.nonce && found.seq == header.seq && found.id == header.id;
+  co_return same;
 }
 
 }  // namespace

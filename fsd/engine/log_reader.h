@@ -15,8 +15,8 @@ namespace cairn::engine {
 /// Follows the log from a position: each segment says where it goes on.
 ///
 /// What was read is not yet to be believed: a later writer may have deleted a slot, and a sleeper
-/// may have written it again. The caller looks at the manifest after the reading and only then
-/// uses it (DESIGN: "believed only when a manifest GET begun after it still shows our epoch").
+/// may have written it again. The caller looks at the manifest after the reading, and uses it only
+/// if that still shows its epoch.
 /// Threads: core only.
 class LogReader {
  public:

@@ -17,7 +17,6 @@
 #include "fsd/engine/log_put.h"
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
-#include "fsd/format/keys.h"
 #include "fsd/format/names.h"
 
 namespace cairn::engine {
@@ -192,24 +191,6 @@ Task<Result<OpenedLog>> run_follow(std::shared_ptr<Taker> taker) {
 }
 
 }  // namespace
-
-std::string index_volume(const format::VolumeIdentity& identity) {
-  return format::to_hex(identity.volume) + "/" + format::to_hex(identity.incarnation);
-}
-
-std::vector<index::Change> index_changes(const format::SegmentFront& front, std::string& frames_key,
-                                         std::string& frames_value) {
-  std::vector<index::Change> changes;
-  for (const format::BatchEntry& entry : front.batch.entries()) {
-    changes.push_back({.key = entry.key, .value = entry.value});
-  }
-  if (front.frames.frame_count() > 0) {
-    frames_key = format::frames_key(front.header.seq);
-    frames_value = format::encode(front.frames);
-    changes.push_back({.key = frames_key, .value = frames_value});
-  }
-  return changes;
-}
 
 Task<Result<OpenedLog>> take_over(LogAccess access) {
   return run_take_over(std::make_shared<Taker>(std::move(access)));
