@@ -25,8 +25,8 @@ struct Daemon::Waiter {
       : signals(io, SIGTERM, SIGINT) {
     signals.async_wait([this, told = std::move(on_signal)](const auto& failed, int number) {
       if (failed) return;
+      told();  // first: once wait() returns, a daemon that served is one that does not
       stop(number == SIGTERM ? "asked to stop (SIGTERM)" : "asked to stop (SIGINT)");
-      told();
     });
   }
   void stop(const std::string& why) {
@@ -335,7 +335,8 @@ int Daemon::stop() {
   if (engine_) {
     auto stopped = run_blocking(runtime.core, [&] { return engine_->stop(); });
     all_written = stopped.has_value();
-    if (!all_written && !failure_) {
+    // Given up, the engine fails: that is no other trouble.
+    if (!all_written && (!failure_ || is(*failure_, engine::EngineErrc::kStopped))) {
       const auto stats = engine_->stats();
       log::error("the store did not take everything before the shutdown time-out: about {} bytes "
                  "that no fsync has covered are lost",

@@ -89,7 +89,8 @@ class Engine final : public Volume {
   [[nodiscard]] Seq open_segment() const override { return writer_.next_seq(); }
   [[nodiscard]] Seq durable_end() const override { return writer_.durable_end(); }
   Task<Result<void>> sync(Seq upto) override;
-  Task<Result<void>> read(DataRef from, MutableByteView into) override;
+  Task<Result<void>> read(DataRef from, MutableByteView into,
+                          const CancelFlag* cancel = nullptr) override;
   void prefetch(DataRef from, std::uint64_t length) override;
   [[nodiscard]] std::uint64_t prefetch_bytes_max() const override {
     return frames_.read_ahead_bytes_max();

@@ -102,14 +102,14 @@ Task<Result<void>> Engine::sync(Seq upto) {
   }
 }
 
-Task<Result<void>> Engine::read(DataRef from, MutableByteView into) {
+Task<Result<void>> Engine::read(DataRef from, MutableByteView into, const CancelFlag* cancel) {
   const Arena* arena = nullptr;
   if (from.segment == open_segment()) {
     arena = open_.arena.get();
   } else if (const Flight* flight = writer_.find(from.segment)) {
     arena = flight->arena.get();
   }
-  if (arena == nullptr) return frames_.read(from, into);
+  if (arena == nullptr) return frames_.read(from, into, cancel);
   if (from.offset + into.size() > arena->size()) {
     return []() -> Task<Result<void>> {
       co_return Error(EngineErrc::kDamaged, "an extent reaches past its segment");

@@ -121,7 +121,8 @@ FrameReader::FrameReader(Runtime& runtime, object_store::ObjectStore& store, for
 
 FrameReader::~FrameReader() { CHECK(pending_.empty()); }
 
-Task<Result<void>> FrameReader::read(DataRef from, MutableByteView into) {
+Task<Result<void>> FrameReader::read(DataRef from, MutableByteView into,
+                                     const CancelFlag* cancel) {
   if (gate_.closing()) co_return Error(EngineErrc::kStopped, "the volume is closing");
   CO_TRY(const Table table, tables_.get(from.segment));
   if (into.empty()) co_return Result<void>();
@@ -152,6 +153,7 @@ Task<Result<void>> FrameReader::read(DataRef from, MutableByteView into) {
   for (const Wait& wait : waits) {
     Fetch& fetch = *wait.fetch;
     while (!fetch.done) co_await fetch.finished.wait();
+    if (is_cancelled(cancel)) co_return errno_error(EINTR);
     if (fetch.error) co_return *fetch.error;
     if (fetch.bytes(wait.frame).empty()) {
       co_return Error(EngineErrc::kDamaged, "a frame does not match its seal",

@@ -54,8 +54,9 @@ class FrameReader {
   FrameReader& operator=(const FrameReader&) = delete;
   ~FrameReader();
 
-  /// Fills `into`, which must stay valid until the Task ends: at once if all frames are cached.
-  Task<Result<void>> read(DataRef from, MutableByteView into);
+  /// Fills `into`, which must stay valid until the Task ends or `cancel` (or null) is set: at once
+  /// if all frames are cached.
+  Task<Result<void>> read(DataRef from, MutableByteView into, const CancelFlag* cancel = nullptr);
   /// Begins to fetch what is not there, as far as the bounds allow.
   void prefetch(DataRef from, std::uint64_t length);
   /// Prefetches past this are dropped.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fsd/base/bytes.h"
+#include "fsd/base/cancel.h"
 #include "fsd/base/id.h"
 #include "fsd/base/result.h"
 #include "fsd/base/task.h"
@@ -89,8 +90,10 @@ class Volume {
 
   // File bytes.
   /// Fills `into` from the data space at `from`. `into` must stay valid until the Task ends, which
-  /// it does at once if the bytes are in memory. The range lies within one segment.
-  virtual Task<Result<void>> read(DataRef from, MutableByteView into) = 0;
+  /// it does at once if the bytes are in memory. The range lies within one segment. After `cancel`
+  /// (or null) is set, `into` is not touched any more, and the Task ends with EINTR in its time.
+  virtual Task<Result<void>> read(DataRef from, MutableByteView into,
+                                  const CancelFlag* cancel = nullptr) = 0;
   /// Asks for these bytes to be brought into the cache soon. A hint; bounded.
   virtual void prefetch(DataRef from, std::uint64_t length) = 0;
   /// How far ahead of a reader prefetching makes sense: more is dropped, or pushes itself out.

@@ -48,7 +48,7 @@ FileData::FileData(Runtime& runtime, engine::Volume& volume, FreedListener on_fr
 // Reading.
 
 Task<Result<std::size_t>> FileData::read(Ino ino, std::uint64_t size, std::uint64_t offset,
-                                         MutableByteView into) {
+                                         MutableByteView into, const CancelFlag* cancel) {
   if (offset >= size || into.empty()) co_return std::size_t{0};
   into = into.first(std::min<std::uint64_t>(into.size(), size - offset));
   // The usual case: one extent has it all.
@@ -56,17 +56,19 @@ Task<Result<std::size_t>> FileData::read(Ino ino, std::uint64_t size, std::uint6
   if (stale == nullptr) {
     CO_TRY(const std::optional<Extent> extent, extents_.floor(ino, offset));
     if (extent && extent->end() >= offset + into.size() && !extent->preallocated()) {
-      CO_TRY_OK(co_await volume_.read(extent->at(offset), into));
+      CO_TRY_OK(co_await volume_.read(extent->at(offset), into, cancel));
       co_return into.size();
     }
   }
-  CO_TRY_OK(co_await read_pieces(ino, offset, into));
+  CO_TRY_OK(co_await read_pieces(ino, offset, into, cancel));
   co_return into.size();
 }
 
 /// All pieces are asked for before the first is waited for, so that cold ones come together; and
-/// all are waited for, also after an error, since each has a part of `into` to write to.
-Task<Result<void>> FileData::read_pieces(Ino ino, std::uint64_t offset, MutableByteView into) {
+/// all are waited for, also after an error, since each has a part of `into` to write to. One that
+/// was cancelled ends with an error, so nothing touches `into` after that.
+Task<Result<void>> FileData::read_pieces(Ino ino, std::uint64_t offset, MutableByteView into,
+                                         const CancelFlag* cancel) {
   const std::uint64_t end = offset + into.size();
   std::vector<std::pair<engine::DataRef, MutableByteView>> pieces;
   std::vector<Task<Result<void>>> reads;
@@ -91,7 +93,7 @@ Task<Result<void>> FileData::read_pieces(Ino ino, std::uint64_t offset, MutableB
       done = end;
     }
     reads.clear();
-    for (const auto& [ref, view] : pieces) reads.push_back(volume_.read(ref, view));
+    for (const auto& [ref, view] : pieces) reads.push_back(volume_.read(ref, view, cancel));
     Result<void> result;
     for (Task<Result<void>>& task : reads) {
       Result<void> one = co_await task;

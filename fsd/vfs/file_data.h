@@ -43,15 +43,15 @@ class FileData {
            std::size_t extents_per_step = kExtentsPerStep);
 
   /// Fills `into` from `offset`; the number of bytes, short only at `size`, which is the inode's.
-  /// Holes are zeros. `into` must stay valid until the Task ends; it ends at once if all bytes are
-  /// in memory.
+  /// Holes are zeros. `into` must stay valid until the Task ends or `cancel` (or null) is set; it
+  /// ends at once if all bytes are in memory.
   ///
   /// While it waits for cold bytes, others may write, truncate or punch the same range. Every piece
   /// that is read then shows some moment between call and end, not all of them the same one. What
   /// it refers to stays readable: the engine deletes a segment without references only long after
   /// the last reference went (gc's grace), so that a read under way never fails for that.
   Task<Result<std::size_t>> read(Ino ino, std::uint64_t size, std::uint64_t offset,
-                                 MutableByteView into);
+                                 MutableByteView into, const CancelFlag* cancel = nullptr);
 
   /// All of `bytes` (at most engine::kAdmitBytesMax, and admitted by the caller) at `offset`.
   Result<void> write(Ino ino, InodeRecord& inode, std::uint64_t offset, ByteView bytes);
@@ -96,7 +96,8 @@ class FileData {
 
  private:
   enum class Leave : std::uint8_t { kHole, kPreallocated };
-  Task<Result<void>> read_pieces(Ino ino, std::uint64_t offset, MutableByteView into);
+  Task<Result<void>> read_pieces(Ino ino, std::uint64_t offset, MutableByteView into,
+                                 const CancelFlag* cancel);
   Result<void> remove(Ino ino, InodeRecord& inode, Span span, Leave leave);
   Result<void> fill_holes(Ino ino, InodeRecord& inode, Span span);
   Result<bool> free_some(Ino ino, Span span);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fsd/base/cancel.h"
 #include "fsd/base/id.h"
 #include "fsd/format/inode_record.h"
 
@@ -23,9 +24,9 @@ inline constexpr std::size_t kXattrValueBytesMax = 65536;
 inline constexpr std::uint64_t kFileBytesMax = INT64_MAX;
 inline constexpr std::uint32_t kLinksMax = 1'000'000;
 inline constexpr std::size_t kIoBytesMax = 1U << 20;  // one read or write
-
 /// The most extents that one transaction deals with, unless told otherwise.
 inline constexpr std::size_t kExtentsPerStep = 1024;
+
 /// An open file or directory.
 using HandleId = Id<struct HandleTag>;
 
@@ -39,6 +40,9 @@ struct Caller {
   /// groups and capabilities); the core then only applies what is not access checking.
   bool checked_by_kernel = false;
   std::uint64_t client = 0;  // which frontend connection: the origin of changes, for ChangeListener
+  /// If not null: an operation that still waits for room when it is set changes nothing and ends
+  /// with EINTR. It outlives the operation.
+  const CancelFlag* cancel = nullptr;
 };
 
 /// Whoever holds locks: a FUSE lock owner, or a 9P client and process.

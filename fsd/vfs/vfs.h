@@ -20,8 +20,8 @@ namespace cairn::vfs {
 /// and durability. SEMANTICS.md says what POSIX leaves open and how we decided.
 ///
 /// Arguments: coroutines take what they keep by value; spans and string_views that a caller passes
-/// must stay valid until the Task ends. Most operations end at once; those that may wait are data
-/// reads, the write window, fsync and blocking locks.
+/// must stay valid until the Task ends, or Caller::cancel is set. Most operations end at once;
+/// those that may wait are data reads, the write window, fsync and blocking locks.
 /// Lifetime: outlives all Tasks and handles.   Threads: core only.
 /// Fails with: errno values (std::generic_category), or the engine's errors (to_errno: EIO).
 class Vfs {
@@ -88,8 +88,10 @@ class Vfs {
   Task<Result<HandleId>> open_file(Caller caller, Ino ino, int flags);
   /// Drops the handle's flock and OFD locks. The file is reclaimed if this was its last use.
   Task<Result<void>> release(HandleId handle);
-  /// Bytes read; short only at the end of the file.
-  Task<Result<std::size_t>> read(HandleId handle, std::uint64_t offset, MutableByteView into);
+  /// Bytes read; short only at the end of the file. After `cancel` (or null) is set, `into` is not
+  /// touched any more.
+  Task<Result<std::size_t>> read(HandleId handle, std::uint64_t offset, MutableByteView into,
+                                 const CancelFlag* cancel = nullptr);
   /// All of `bytes` (at most kIoBytesMax), or an error. With O_APPEND at the end, whatever
   /// `offset`. `kill_suidgid`: the writer lacks CAP_FSETID, as FUSE says it.
   Task<Result<std::size_t>> write(Caller caller, HandleId handle, std::uint64_t offset,

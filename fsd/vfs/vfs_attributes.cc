@@ -96,7 +96,7 @@ Result<Attributes> Vfs::peek_attributes(Ino ino) {
 
 Task<Result<Attributes>> Vfs::set_attributes(Caller caller, Ino ino, HandleId handle,
                                              AttributeChange change) {
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   auto result = parts_->finish(parts_->set_attributes(caller, ino, handle, change));
   if (change.size) parts_->reclaimer.continue_trims();
   co_return result;

@@ -127,11 +127,12 @@ Result<std::uint64_t> Vfs::Parts::copy_range(const Caller& caller, HandleId from
 Task<Result<std::size_t>> Vfs::write(Caller caller, HandleId handle, std::uint64_t offset,
                                      ByteView bytes, bool kill_suidgid) {
   if (bytes.size() > kIoBytesMax) co_return errno_error(EINVAL);
-  CO_TRY_OK(co_await parts_->volume.admit(bytes.size()));
+  CO_TRY_OK(co_await parts_->admit(caller, bytes.size()));
   co_return parts_->finish(parts_->write(caller, handle, offset, bytes, kill_suidgid));
 }
 
-Task<Result<std::size_t>> Vfs::read(HandleId handle, std::uint64_t offset, MutableByteView into) {
+Task<Result<std::size_t>> Vfs::read(HandleId handle, std::uint64_t offset, MutableByteView into,
+                                    const CancelFlag* cancel) {
   Parts& p = *parts_;
   CO_TRY(const OpenFile file, p.handles.get(handle));
   if (!file.readable()) co_return errno_error(EBADF);
@@ -144,14 +145,14 @@ Task<Result<std::size_t>> Vfs::read(HandleId handle, std::uint64_t offset, Mutab
   }
   p.handles.reads(handle).on_read(p.data, file.ino, size, offset, into.size());
   p.inodes.open(file.ino);  // stays, if it is closed and unlinked while we wait for its bytes
-  auto result = co_await p.data.read(file.ino, size, offset, into);
+  auto result = co_await p.data.read(file.ino, size, offset, into, cancel);
   p.inodes.close(file.ino);
   co_return result;
 }
 
 Task<Result<void>> Vfs::allocate(Caller caller, HandleId handle, int mode, std::uint64_t offset,
                                  std::uint64_t length) {
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   auto result = parts_->finish(parts_->allocate(caller, handle, mode, offset, length));
   parts_->reclaimer.continue_trims();
   co_return result;
@@ -167,7 +168,7 @@ Task<Result<std::uint64_t>> Vfs::seek(HandleId handle, std::uint64_t offset, int
 Task<Result<std::uint64_t>> Vfs::copy_range(Caller caller, HandleId from, std::uint64_t from_offset,
                                             HandleId to, std::uint64_t to_offset,
                                             std::uint64_t length) {
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->copy_range(caller, from, from_offset, to, to_offset, length));
 }
 

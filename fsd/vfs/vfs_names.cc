@@ -149,7 +149,7 @@ Task<Result<Attributes>> Vfs::make_node(Caller caller, Ino parent, std::string n
                      S_ISCHR(node.mode) || S_ISBLK(node.mode);
   if (!known) co_return errno_error(EINVAL);
   node.mode &= S_IFMT | 07777;
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->make(caller, parent, name, node, {}));
 }
 
@@ -157,7 +157,7 @@ Task<Result<Attributes>> Vfs::make_directory(Caller caller, Ino parent, std::str
                                              NewNode node) {
   // mkdir(2) takes the permissions and the sticky bit; the group's bit comes from the parent.
   node.mode = S_IFDIR | (node.mode & 01777);
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->make(caller, parent, name, node, {}));
 }
 
@@ -166,13 +166,13 @@ Task<Result<Attributes>> Vfs::make_symlink(Caller caller, Ino parent, std::strin
   if (target.empty()) co_return errno_error(ENOENT);
   if (target.size() > kSymlinkBytesMax) co_return errno_error(ENAMETOOLONG);
   if (target.find('\0') != std::string::npos) co_return errno_error(EINVAL);
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   const NewNode node{.mode = S_IFLNK | 0777};
   co_return parts_->finish(parts_->make(caller, parent, name, node, target));
 }
 
 Task<Result<Attributes>> Vfs::link(Caller caller, Ino ino, Ino new_parent, std::string new_name) {
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->link(caller, ino, new_parent, new_name));
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <coroutine>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,24 @@
 #include "fsd/vfs/xattrs.h"
 
 namespace cairn::vfs {
+
+/// Awaits Volume::admit(); EINTR if the caller has withdrawn by then. Not an aggregate: g++ 12
+/// destroys those twice when they are awaited.
+class Admission {
+ public:
+  Admission(Task<Result<void>> admission, const CancelFlag* cancel)
+      : admission_(std::move(admission)), cancel_(cancel) {}
+  bool await_ready() const noexcept { return admission_.await_ready(); }
+  void await_suspend(std::coroutine_handle<> waiter) noexcept { admission_.await_suspend(waiter); }
+  Result<void> await_resume() {
+    if (is_cancelled(cancel_)) return errno_error(EINTR);
+    return admission_.await_resume();
+  }
+
+ private:
+  Task<Result<void>> admission_;
+  const CancelFlag* cancel_;
+};
 
 /// What Vfs is made of, and the bodies of its operations.
 ///
@@ -48,6 +67,10 @@ struct Vfs::Parts {
 
   // Shared by the operations.
   [[nodiscard]] TimeNs now() const { return runtime.clock.wall().count(); }
+  /// Volume::admit(), for a caller who may withdraw while it waits.
+  [[nodiscard]] Admission admit(const Caller& caller, std::size_t data_bytes) {
+    return Admission(volume.admit(data_bytes), caller.cancel);
+  }
   /// Puts what the whole transaction has changed, at its end. Passes the operation's result on.
   template <class T>
   Result<T> finish(Result<T> result) {

@@ -149,7 +149,7 @@ void Vfs::Parts::exchange(const Caller& caller, Renaming& r) {
 
 Task<Result<void>> Vfs::rename(Caller caller, Ino parent, std::string name, Ino new_parent,
                                std::string new_name, unsigned flags) {
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->rename(caller, parent, name, new_parent, new_name, flags));
 }
 

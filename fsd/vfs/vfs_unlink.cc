@@ -62,12 +62,12 @@ Result<void> Vfs::Parts::remove_directory(const Caller& caller, Ino parent, std:
 }
 
 Task<Result<void>> Vfs::unlink(Caller caller, Ino parent, std::string name) {
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->unlink(caller, parent, name));
 }
 
 Task<Result<void>> Vfs::remove_directory(Caller caller, Ino parent, std::string name) {
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->remove_directory(caller, parent, name));
 }
 

@@ -75,7 +75,7 @@ Task<Result<void>> Vfs::set_xattr(Caller caller, Ino ino, std::string name, std:
   if ((flags & ~(XATTR_CREATE | XATTR_REPLACE)) != 0) co_return errno_error(EINVAL);
   if (name.empty() || name.size() > kXattrNameBytesMax) co_return errno_error(ERANGE);
   if (value.size() > kXattrValueBytesMax) co_return errno_error(E2BIG);
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->set_xattr(caller, ino, name, value, flags));
 }
 
@@ -90,7 +90,7 @@ Task<Result<std::vector<std::string>>> Vfs::list_xattr(Caller caller, Ino ino) {
 
 Task<Result<void>> Vfs::remove_xattr(Caller caller, Ino ino, std::string name) {
   if (name.empty() || name.size() > kXattrNameBytesMax) co_return errno_error(ERANGE);
-  CO_TRY_OK(co_await parts_->volume.admit(0));
+  CO_TRY_OK(co_await parts_->admit(caller, 0));
   co_return parts_->finish(parts_->remove_xattr(caller, ino, name));
 }
 

@@ -78,7 +78,8 @@ Task<Result<void>> MemoryVolume::sync(Seq upto) {
   co_return Result<void>();
 }
 
-Task<Result<void>> MemoryVolume::read(engine::DataRef from, MutableByteView into) {
+Task<Result<void>> MemoryVolume::read(engine::DataRef from, MutableByteView into,
+                                      const CancelFlag*) {
   if (damaged_) co_return Error(engine::EngineErrc::kDamaged, "");
   const Segment& segment = segments_.at(from.segment);
   CHECK(segment.references > 0);

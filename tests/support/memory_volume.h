@@ -27,7 +27,8 @@ class MemoryVolume final : public engine::Volume {
   [[nodiscard]] Seq open_segment() const override { return open_; }
   [[nodiscard]] Seq durable_end() const override { return open_; }
   Task<Result<void>> sync(Seq upto) override;
-  Task<Result<void>> read(engine::DataRef from, MutableByteView into) override;
+  Task<Result<void>> read(engine::DataRef from, MutableByteView into,
+                          const CancelFlag* cancel) override;
   void prefetch(engine::DataRef, std::uint64_t) override {}
   [[nodiscard]] bool read_only() const override { return read_only_; }
 
@@ -38,8 +39,8 @@ class MemoryVolume final : public engine::Volume {
     return keys_;
   }
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
-  /// Back to the last sync; what a power cut would leave.
   [[nodiscard]] std::uint64_t admits() const { return admits_; }
+  /// Back to the last sync; what a power cut would leave.
   void crash();
   /// From now on every read of file bytes fails with kDamaged.
   void damage_data() { damaged_ = true; }
@@ -55,8 +56,8 @@ class MemoryVolume final : public engine::Volume {
   std::map<Seq, Segment> durable_segments_;
   Seq open_{1};
   std::uint64_t syncs_ = 0;
-  bool read_only_ = false;
   std::uint64_t admits_ = 0;
+  bool read_only_ = false;
   bool damaged_ = false;
 };
 

@@ -7,8 +7,8 @@
 #include "fsd/frontends/fuse/lock_waits.h"
 #include "fsd/frontends/fuse/lookup_counts.h"
 #include "fsd/frontends/fuse/request_counts.h"
-#include "fsd/runtime/strand.h"
-#include "fsd/runtime/timers.h"
+#include "fsd/frontends/fuse/waiting_requests.h"
+#include "fsd/runtime/runtime.h"
 #include "fsd/vfs/vfs.h"
 
 namespace cairn::fuse {
@@ -16,16 +16,28 @@ namespace cairn::fuse {
 /// What all requests of one mount share.
 /// Lifetime: outlives the session and every Request.   Threads: as its parts say; `vfs` core only.
 struct Door {
+  Door(Runtime& runtime, vfs::Vfs& vfs_used, std::uint64_t client_used, double cache_time,
+       bool over_io_uring, std::size_t lanes, std::size_t lock_waits_per_lane)
+      : core(runtime.core),
+        timers(runtime.timers),
+        vfs(vfs_used),
+        client(client_used),
+        cache_seconds(cache_time),
+        io_uring(over_io_uring),
+        lock_waits(lanes, lock_waits_per_lane),
+        waiting(runtime, in_flight) {}
+
   Strand& core;
   Timers& timers;
   vfs::Vfs& vfs;
   const std::uint64_t client;  // Caller::client of every request
   const double cache_seconds;  // how long the kernel keeps entries and attributes
   const bool io_uring;         // ask for it in INIT
-  LockWaits lock_waits;
-  LookupCounts lookups{};  // core only
-  RequestCounter counts{};
   std::atomic<std::uint64_t> in_flight{0};
+  LockWaits lock_waits;
+  WaitingRequests waiting;  // core only
+  LookupCounts lookups{};   // core only
+  RequestCounter counts{};
   std::atomic<bool> closing{false};  // requests are turned away
   /// The mount answers; whether it does so over io_uring. Set once, by the thread that answers the
   /// kernel's first message.

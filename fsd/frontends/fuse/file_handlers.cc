@@ -13,7 +13,7 @@ using vfs::NewNode;
 /// The bytes of a write, for as long as it takes: a ring's payload stays until the answer; a reader
 /// thread's buffer is leased if they are many, and copied from if they are few (so that a thousand
 /// waiting small writes do not hold a thousand large buffers).
-class WriteBytes {
+class WriteBytes final : public Droppable {
  public:
   WriteBytes(fuse_req_t request, const char* bytes, std::size_t size) {
 #if CAIRN_FUSE_IO_URING
@@ -31,6 +31,11 @@ class WriteBytes {
     } else {
       own_.assign(bytes, size);
     }
+  }
+  void drop() override {
+    outside_ = {};
+    lease_ = BufferLease();
+    own_ = std::string();
   }
   [[nodiscard]] ByteView view() const { return outside_.empty() ? as_bytes(own_) : outside_; }
 
@@ -50,6 +55,7 @@ Task<> do_open(Request request, Ino ino, int flags, bool kill_suidgid) {
     co_return;
   }
   if (kill_suidgid && (flags & O_TRUNC) != 0) {
+    request.stay();  // the kernel has to know that the file is empty now
     auto killed = co_await vfs.set_attributes(caller, ino, *handle, {.kill_suidgid = true});
     if (!killed) {
       request.error(killed.error());
@@ -82,8 +88,10 @@ Task<> do_tmpfile(Request request, Ino parent, NewNode node, int flags) {
 }
 
 Task<> do_read(Request request, HandleId handle, std::uint64_t offset, std::size_t size) {
-  const ReplyBuffer buffer = request.reply_buffer(size);
-  auto count = co_await request.door().vfs.read(handle, offset, buffer.bytes());
+  ReplyBuffer buffer = request.reply_buffer(size);
+  request.works_on(buffer);
+  auto count = co_await request.door().vfs.read(handle, offset, buffer.bytes(),
+                                                request.cancel_flag());
   if (count) {
     request.bytes(std::string_view(buffer.chars(), *count));
   } else {
@@ -92,7 +100,12 @@ Task<> do_read(Request request, HandleId handle, std::uint64_t offset, std::size
 }
 
 Task<> do_write(Request request, HandleId handle, std::uint64_t offset, WriteBytes bytes,
-                bool kill_suidgid) {
+                bool kill_suidgid, bool write_back) {
+  if (write_back) {
+    request.stay();  // the page is everybody's, whoever happens to ask
+  } else {
+    request.works_on(bytes);
+  }
   auto count = co_await request.door().vfs.write(request.caller(), handle, offset, bytes.view(),
                                                  kill_suidgid);
   if (count) {
@@ -170,7 +183,7 @@ void on_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fus
 void on_write(fuse_req_t request, fuse_ino_t, const char* bytes, std::size_t size, off_t offset,
               fuse_file_info* info) {
   enter(request, RequestKind::kWrite, do_write, HandleId(info->fh), unsigned_offset(offset),
-        WriteBytes(request, bytes, size), kills_suidgid(info));
+        WriteBytes(request, bytes, size), kills_suidgid(info), info->writepage != 0);
 }
 void on_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   enter(request, RequestKind::kFlush, do_flush, HandleId(info->fh), info->lock_owner);

@@ -58,8 +58,14 @@ void forward_log(fuse_log_level level, const char* format, va_list arguments) {
 
 void on_interrupt(Door& door, std::uint64_t unique) {
   door.counts.add(RequestKind::kInterrupt);
-  if (!door.lock_waits.interrupt(unique)) return;
-  door.core.dispatch([&door, unique] { door.vfs.cancel_lock_wait(unique); });
+  const bool lock = door.lock_waits.interrupt(unique);
+  door.core.dispatch([&door, unique, lock] {
+    if (lock) {
+      door.vfs.cancel_lock_wait(unique);
+    } else {
+      door.waiting.on_interrupt(unique);
+    }
+  });
 }
 
 #if CAIRN_FUSE_IO_URING
@@ -131,8 +137,7 @@ Door make_door(Runtime& runtime, vfs::Vfs& vfs, const FuseServer::Options& optio
                   std::max(options.ring_depth - kRingEntriesKeptFree, options.ring_depth / 2))
             : kLockWaitsWithoutRings;
   const auto seconds = static_cast<double>(options.cache_time.count());
-  return Door{runtime.core, runtime.timers, vfs, options.client, seconds, uring,
-              LockWaits(lanes, waits_max)};
+  return {runtime, vfs, options.client, seconds, uring, lanes, waits_max};
 }
 
 }  // namespace
@@ -258,6 +263,7 @@ bool FuseServer::Parts::wait_for_requests() const {
 void FuseServer::Parts::give_back() {
   std::promise<void> done;
   door.core.dispatch([this, &done] {
+    door.waiting.stop();
     for (const auto& [ino, count] : door.lookups.take_all()) door.vfs.forget(ino, count);
     door.vfs.drop_client(door.client);
     done.set_value();

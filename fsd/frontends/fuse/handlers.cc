@@ -1,9 +1,5 @@
 #include "fsd/frontends/fuse/handlers.h"
 
-#include <pthread.h>
-
-#include "fsd/frontends/fuse/reader_thread.h"
-
 namespace cairn::fuse {
 namespace {
 
@@ -58,14 +54,6 @@ void on_init(void* userdata, fuse_conn_info* info) {
 }
 
 }  // namespace
-
-std::uint64_t unique_of([[maybe_unused]] fuse_req_t request) {
-#if CAIRN_FUSE_IO_URING
-  return cairn_fuse_request_unique(request);
-#else
-  return ReaderThread::current_unique();
-#endif
-}
 
 fuse_lowlevel_ops handlers() {
   fuse_lowlevel_ops ops{};

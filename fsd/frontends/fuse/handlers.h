@@ -22,11 +22,25 @@ void add_file_handlers(fuse_lowlevel_ops& ops);
 void add_lock_handlers(fuse_lowlevel_ops& ops);
 void add_name_handlers(fuse_lowlevel_ops& ops);
 
-/// The kernel's number of this request, during its callback.
-[[nodiscard]] std::uint64_t unique_of(fuse_req_t request);
-
 [[nodiscard]] inline Door& door_of(fuse_req_t request) {
   return *static_cast<Door*>(fuse_req_userdata(request));
+}
+
+/// Those that wait for the store, or for room, if its process can be killed meanwhile. Not the ones
+/// that nobody waits for, nor those that wait for a lock, which any signal ends (LockWaits).
+[[nodiscard]] constexpr bool may_be_abandoned(RequestKind kind) {
+  switch (kind) {
+    case RequestKind::kForget:
+    case RequestKind::kFlush:
+    case RequestKind::kRelease:
+    case RequestKind::kReleasedir:
+    case RequestKind::kGetlk:
+    case RequestKind::kSetlk:
+    case RequestKind::kFlock:
+      return false;
+    default:
+      return true;
+  }
 }
 
 /// Runs `body(request, arguments...)` in the core, now or later.
@@ -40,8 +54,12 @@ void enter(fuse_req_t raw, RequestKind kind, Task<> (*body)(Request, Arguments..
     return;
   }
   door.core.dispatch(
-      [request = std::move(request), body, ... arguments = std::move(arguments)]() mutable {
-        body(std::move(request), std::move(arguments)...).detach();
+      [request = std::move(request), body, kind, ... arguments = std::move(arguments)]() mutable {
+        WaitingRequests& waiting = request.door().waiting;
+        if (may_be_abandoned(kind)) waiting.add(request);
+        Task<> task = body(std::move(request), std::move(arguments)...);
+        if (may_be_abandoned(kind) && !task.done()) waiting.watch();
+        std::move(task).detach();
       });
 }
 

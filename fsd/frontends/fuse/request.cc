@@ -7,6 +7,7 @@
 
 #include "fsd/base/check.h"
 #include "fsd/frontends/fuse/convert.h"
+#include "fsd/frontends/fuse/reader_thread.h"
 
 #if CAIRN_FUSE_AT_LEAST(3, 18)
 #include <linux/stat.h>
@@ -58,8 +59,19 @@ ReplyBuffer::ReplyBuffer(fuse_req_t request, std::size_t size) {
   bytes_ = MutableByteView(own_.get(), size);
 }
 
+std::uint64_t unique_of([[maybe_unused]] fuse_req_t request) {
+#if CAIRN_FUSE_IO_URING
+  return cairn_fuse_request_unique(request);
+#else
+  return ReaderThread::current_unique();
+#endif
+}
+
 Request::Request(Door& door, fuse_req_t request, RequestKind kind)
-    : door_(&door), request_(request) {
+    : door_(&door),
+      request_(request),
+      unique_(unique_of(request)),
+      context_(*fuse_req_ctx(request)) {
   door.counts.add(kind);
   door.in_flight.fetch_add(1);  // before `closing` is looked at
 #if CAIRN_FUSE_IO_URING
@@ -68,41 +80,57 @@ Request::Request(Door& door, fuse_req_t request, RequestKind kind)
 }
 
 Request::Request(Request&& other) noexcept
-    : door_(other.door_), request_(std::exchange(other.request_, nullptr)) {}
+    : Link(std::move(other)),
+      door_(other.door_),
+      request_(std::exchange(other.request_, nullptr)),
+      unique_(other.unique_),
+      context_(other.context_),
+      cancelled_(other.cancelled_),
+      answered_(std::exchange(other.answered_, true)),
+      old_(other.old_) {
+  CHECK(other.memory_ == nullptr);
+}
 
 Request::~Request() {
-  if (request_ != nullptr) error(EIO);
+  if (!answered_) error(EIO);
 }
 
-fuse_req_t Request::take() {
-  CHECK(request_ != nullptr);
-  return std::exchange(request_, nullptr);
+void Request::abandon() {
+  if (request_ == nullptr) return;
+  cancelled_.set();
+  if (memory_ != nullptr) memory_->drop();
+  fuse_reply_err(std::exchange(request_, nullptr), EINTR);
 }
 
-namespace {
-
-/// Counts a request as answered when the answer has been given.
-class Answering {
+/// The one answer. Counts the request as answered when it has been given: then the Door may go.
+class Request::Answer {
  public:
-  explicit Answering(Door& door) : door_(door) {}
-  ~Answering() { door_.in_flight.fetch_sub(1); }
-  Answering(const Answering&) = delete;
-  Answering& operator=(const Answering&) = delete;
+  explicit Answer(Request& request)
+      : door_(*request.door_), raw_(std::exchange(request.request_, nullptr)) {
+    CHECK(!request.answered_);
+    request.answered_ = true;
+  }
+  ~Answer() { door_.in_flight.fetch_sub(1); }
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+
+  /// False: it was abandoned, nobody wants it.
+  [[nodiscard]] bool wanted() const { return raw_ != nullptr; }
+  [[nodiscard]] fuse_req_t raw() const { return raw_; }
 
  private:
   Door& door_;
+  const fuse_req_t raw_;
 };
 
-}  // namespace
-
 vfs::Caller Request::caller() const {
-  const fuse_ctx* context = fuse_req_ctx(request_);
   vfs::Caller caller;
-  caller.uid = context->uid;
-  caller.gid = context->gid;
-  caller.pid = static_cast<std::uint32_t>(context->pid);
+  caller.uid = context_.uid;
+  caller.gid = context_.gid;
+  caller.pid = static_cast<std::uint32_t>(context_.pid);
   caller.checked_by_kernel = true;
   caller.client = door_->client;
+  caller.cancel = &cancelled_;
   return caller;
 }
 
@@ -116,97 +144,99 @@ fuse_entry_param Request::entry_param(const vfs::Attributes& attributes) const {
 }
 
 void Request::error(int number) {
-  Answering answering(*door_);
-  fuse_reply_err(take(), number);
+  const Answer answer(*this);
+  if (answer.wanted()) fuse_reply_err(answer.raw(), number);
 }
 
 void Request::done(const Result<void>& result) { error(result ? 0 : to_errno(result.error())); }
 
 void Request::none() {
-  Answering answering(*door_);
-  fuse_reply_none(take());
+  const Answer answer(*this);
+  if (answer.wanted()) fuse_reply_none(answer.raw());
 }
 
 void Request::entry(const vfs::Attributes& found) {
-  Answering answering(*door_);
+  const Answer answer(*this);
+  if (!answer.wanted()) return;
   const fuse_entry_param param = entry_param(found);
   door_->remember(found.ino);
-  if (fuse_reply_entry(take(), &param) != 0) door_->forget(found.ino, 1);
+  if (fuse_reply_entry(answer.raw(), &param) != 0) door_->forget(found.ino, 1);
 }
 
 void Request::no_entry() {
-  Answering answering(*door_);
+  const Answer answer(*this);
   fuse_entry_param param{};
   param.entry_timeout = door_->cache_seconds;
-  fuse_reply_entry(take(), &param);
+  if (answer.wanted()) fuse_reply_entry(answer.raw(), &param);
 }
 
 void Request::attributes(const vfs::Attributes& attributes) {
-  Answering answering(*door_);
+  const Answer answer(*this);
   const struct stat st = to_stat(attributes);
-  fuse_reply_attr(take(), &st, door_->cache_seconds);
+  if (answer.wanted()) fuse_reply_attr(answer.raw(), &st, door_->cache_seconds);
 }
 
 bool Request::opened(vfs::HandleId handle, int open_flags) {
-  Answering answering(*door_);
+  const Answer answer(*this);
   const fuse_file_info info = open_info(handle, open_flags);
-  return fuse_reply_open(take(), &info) == 0;
+  return answer.wanted() && fuse_reply_open(answer.raw(), &info) == 0;
 }
 
 bool Request::opened_directory(vfs::HandleId handle) {
-  Answering answering(*door_);
+  const Answer answer(*this);
   fuse_file_info info{};
   info.fh = handle.value();
   info.keep_cache = 1;
   info.cache_readdir = 1;
-  return fuse_reply_open(take(), &info) == 0;
+  return answer.wanted() && fuse_reply_open(answer.raw(), &info) == 0;
 }
 
 bool Request::created(const vfs::Attributes& attributes, vfs::HandleId handle, int open_flags) {
-  Answering answering(*door_);
+  const Answer answer(*this);
+  if (!answer.wanted()) return false;
   const fuse_entry_param param = entry_param(attributes);
   const fuse_file_info info = open_info(handle, open_flags);
   door_->remember(attributes.ino);
-  if (fuse_reply_create(take(), &param, &info) == 0) return true;
+  if (fuse_reply_create(answer.raw(), &param, &info) == 0) return true;
   door_->forget(attributes.ino, 1);
   return false;
 }
 
 void Request::bytes(std::string_view bytes) {
-  Answering answering(*door_);
-  fuse_reply_buf(take(), bytes.data(), bytes.size());
+  const Answer answer(*this);
+  if (answer.wanted()) fuse_reply_buf(answer.raw(), bytes.data(), bytes.size());
 }
 
 void Request::written(std::size_t count) {
-  Answering answering(*door_);
-  fuse_reply_write(take(), count);
+  const Answer answer(*this);
+  if (answer.wanted()) fuse_reply_write(answer.raw(), count);
 }
 
 void Request::target(const char* target) {
-  Answering answering(*door_);
-  fuse_reply_readlink(take(), target);
+  const Answer answer(*this);
+  if (answer.wanted()) fuse_reply_readlink(answer.raw(), target);
 }
 
 void Request::value_size(std::size_t size) {
-  Answering answering(*door_);
-  fuse_reply_xattr(take(), size);
+  const Answer answer(*this);
+  if (answer.wanted()) fuse_reply_xattr(answer.raw(), size);
 }
 
 void Request::stats(const vfs::FilesystemStats& stats) {
-  Answering answering(*door_);
+  const Answer answer(*this);
   const struct statvfs st = to_statvfs(stats);
-  fuse_reply_statfs(take(), &st);
+  if (answer.wanted()) fuse_reply_statfs(answer.raw(), &st);
 }
 
 void Request::lock(const vfs::RangeLock& lock) {
-  Answering answering(*door_);
+  const Answer answer(*this);
   const struct flock out = to_flock(lock);
-  fuse_reply_lock(take(), &out);
+  if (answer.wanted()) fuse_reply_lock(answer.raw(), &out);
 }
 
 void Request::offset(std::uint64_t offset) {
-  Answering answering(*door_);
-  fuse_reply_lseek(take(), static_cast<off_t>(offset));
+  const Answer answer(*this);
+  if (answer.wanted()) fuse_reply_lseek(answer.raw(), static_cast<off_t>(offset));
 }
 
 #if CAIRN_FUSE_AT_LEAST(3, 18)
@@ -223,7 +253,7 @@ statx_timestamp to_statx_time(vfs::TimeNs time) {
 }  // namespace
 
 void Request::extended_attributes(const vfs::Attributes& attributes) {
-  Answering answering(*door_);
+  const Answer answer(*this);
   const struct stat st = to_stat(attributes);
   struct statx stx{};
   stx.stx_mask = STATX_BASIC_STATS | STATX_BTIME;
@@ -241,7 +271,7 @@ void Request::extended_attributes(const vfs::Attributes& attributes) {
   stx.stx_mtime = to_statx_time(attributes.inode.mtime);
   stx.stx_rdev_major = major(st.st_rdev);
   stx.stx_rdev_minor = minor(st.st_rdev);
-  fuse_reply_statx(take(), 0, &stx, door_->cache_seconds);
+  if (answer.wanted()) fuse_reply_statx(answer.raw(), 0, &stx, door_->cache_seconds);
 }
 #else
 void Request::extended_attributes(const vfs::Attributes&) { error(ENOSYS); }

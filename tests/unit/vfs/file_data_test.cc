@@ -387,9 +387,11 @@ class ColdVolume final : public engine::Volume {
   [[nodiscard]] Seq open_segment() const override { return inner.open_segment(); }
   [[nodiscard]] Seq durable_end() const override { return inner.durable_end(); }
   Task<Result<void>> sync(Seq upto) override { return inner.sync(upto); }
-  Task<Result<void>> read(engine::DataRef from, MutableByteView into) override {
+  Task<Result<void>> read(engine::DataRef from, MutableByteView into,
+                          const CancelFlag* cancel) override {
     OneShot<Result<void>>& turn = waiting.emplace_back();
     Result<void> outcome = co_await turn;
+    if (is_cancelled(cancel)) co_return errno_error(EINTR);
     if (!outcome) co_return outcome;
     std::string bytes(into.size(), from.segment == Seq{} ? '0' : 'r');
     std::copy(bytes.begin(), bytes.end(), into.begin());
@@ -412,9 +414,9 @@ class ColdReads : public ::testing::Test {
       EXPECT_TRUE(data.write(kFile, inode, 10 * i, as_bytes("abcd")));
     }
   }
-  Task<Result<std::size_t>> read() {
+  Task<Result<std::size_t>> read(const CancelFlag* cancel = nullptr) {
     return data.read(kFile, inode.size, 0,
-                     {reinterpret_cast<std::uint8_t*>(into.data()), into.size()});
+                     {reinterpret_cast<std::uint8_t*>(into.data()), into.size()}, cancel);
   }
   testing::SimRuntime sim{1};
   ColdVolume volume;
@@ -440,6 +442,19 @@ TEST_F(ColdReads, AnErrorIsReportedWhenNoPieceIsUnderWayAnyMore) {
   volume.waiting[1].set({});
   ASSERT_TRUE(task.done());
   EXPECT_FALSE(task.take());
+}
+
+TEST_F(ColdReads, AfterAReaderHasGoneHisMemoryIsLeftAlone) {
+  CancelFlag gone;
+  auto task = read(&gone);
+  volume.waiting[0].set({});
+  gone.set();
+  const std::string before = into;
+  volume.waiting[1].set({});
+  volume.waiting[2].set({});
+  ASSERT_TRUE(task.done());
+  EXPECT_EQ(to_errno(task.take().error()), EINTR);
+  EXPECT_EQ(into, before);
 }
 
 TEST_F(ColdReads, PrefetchNamesTheBytesOfTheRange) {

@@ -47,9 +47,11 @@ class WaitingVolume final : public engine::Volume {
   [[nodiscard]] Seq open_segment() const override { return inner_.open_segment(); }
   [[nodiscard]] Seq durable_end() const override { return inner_.durable_end(); }
   Task<Result<void>> sync(Seq upto) override { return inner_.sync(upto); }
-  Task<Result<void>> read(engine::DataRef from, MutableByteView into) override {
+  Task<Result<void>> read(engine::DataRef from, MutableByteView into,
+                          const CancelFlag* cancel) override {
     while (held_) co_await changed_.wait();
-    co_return co_await inner_.read(from, into);
+    if (is_cancelled(cancel)) co_return errno_error(EINTR);
+    co_return co_await inner_.read(from, into, cancel);
   }
   void prefetch(engine::DataRef, std::uint64_t) override {}
   [[nodiscard]] bool read_only() const override { return false; }
@@ -95,6 +97,25 @@ TEST_F(VfsWaiting, AWriteThatWaitsSeesThatItsHandleIsClosed) {
   EXPECT_THAT(run(fs->release(handle)), Succeeds());
   slow.let_go();
   EXPECT_THAT(write.take(), FailsWith(EBADF));
+}
+
+TEST_F(VfsWaiting, WhatSomebodyWithdrewWhileItWaitedForRoomIsNotDone) {
+  const Ino file = make_file(kRoot, "f");
+  const HandleId handle = open_file(file);
+  CancelFlag gone;
+  Caller caller;
+  caller.cancel = &gone;
+  slow.hold();
+  auto write = fs->write(caller, handle, 0, as_bytes("x"), false);
+  auto make = fs->make_node(caller, kRoot, "new", {.mode = 0644});
+  gone.set();
+  EXPECT_FALSE(write.done() || make.done());
+  slow.let_go();
+  EXPECT_THAT(write.take(), FailsWith(EINTR));
+  EXPECT_THAT(make.take(), FailsWith(EINTR));
+  EXPECT_EQ(read_file(file), "");
+  EXPECT_THAT(run(fs->lookup({}, kRoot, "new")), FailsWith(ENOENT));
+  EXPECT_THAT(run(fs->release(handle)), Succeeds());
 }
 
 TEST_F(VfsWaiting, AppendsThatWaitGoOneAfterTheOther) {
