@@ -18,7 +18,7 @@ void ChangeSet::sort() {
             [this](const Place& a, const Place& b) { return key(a) < key(b); });
 }
 
-std::vector<format::BatchEntry> ChangeSet::entries() const {
+std::vector<format::BatchEntry> ChangeSet::entries() const& {
   std::vector<format::BatchEntry> entries;
   entries.reserve(places_.size());
   for (const Place& place : places_) {

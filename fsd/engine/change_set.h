@@ -20,8 +20,9 @@ class ChangeSet {
   /// Keys may come in any order until sort() is called.
   void add(std::string_view key, std::optional<std::string_view> value);
   void sort();
-  /// Views into this batch; valid until the next add().
-  [[nodiscard]] std::vector<format::BatchEntry> entries() const;
+  /// Views into this set; valid until it changes or ends.
+  [[nodiscard]] std::vector<format::BatchEntry> entries() const&;
+  std::vector<format::BatchEntry> entries() && = delete;
   [[nodiscard]] std::size_t count() const { return places_.size(); }
   [[nodiscard]] std::size_t bytes() const { return storage_.size(); }
 

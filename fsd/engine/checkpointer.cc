@@ -123,7 +123,8 @@ Task<Result<std::string>> Checkpointer::earlier_keys() {
                       format::log_name(at.next_seq));
     }
     for (const auto& segment : run.segments) {
-      for (const auto& change : changes_of(segment).entries()) append_key(keys, change.key);
+      const ChangeSet changes = changes_of(segment);
+      for (const auto& change : changes.entries()) append_key(keys, change.key);
     }
     at = run.end;
   }
