@@ -118,7 +118,7 @@ Task<Result<void>> rebuild(LogAccess access, format::Manifest manifest) {
 }  // namespace
 
 std::string index_volume(const format::VolumeIdentity& identity) {
-  return format::to_hex(identity.volume) + "/" + format::to_hex(identity.incarnation);
+  return to_hex(identity.volume) + "/" + to_hex(identity.incarnation);
 }
 
 ChangeSet changes_of(const format::SegmentFront& front) {

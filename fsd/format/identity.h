@@ -8,6 +8,7 @@
 #include <string>
 
 #include "fsd/base/bytes.h"
+#include "fsd/base/hex.h"
 #include "fsd/base/random.h"
 #include "protocol/wire/decoder.h"
 #include "protocol/wire/encoder.h"
@@ -16,8 +17,6 @@ namespace cairn::format {
 
 using Uuid = std::array<std::uint8_t, 16>;
 
-/// 32 lower-case hex digits.
-[[nodiscard]] std::string to_hex(const Uuid& id);
 [[nodiscard]] Uuid random_uuid(Random& random);
 
 /// Which filesystem, and which copy of it: a volume that is cloned or restored keeps `volume` and

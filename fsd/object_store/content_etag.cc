@@ -3,26 +3,21 @@
 #include <xxhash.h>
 
 #include "fsd/base/check.h"
+#include "fsd/base/hex.h"
 
 namespace cairn::object_store {
 namespace {
 
-std::string to_hex(XXH128_hash_t hash) {
+std::string to_text(XXH128_hash_t hash) {
   XXH128_canonical_t bytes;
   XXH128_canonicalFromHash(&bytes, hash);
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes.digest) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+  return to_hex(ByteView(bytes.digest));
 }
 
 }  // namespace
 
 std::string content_etag(ByteView content) {
-  return to_hex(XXH3_128bits(content.data(), content.size()));
+  return to_text(XXH3_128bits(content.data(), content.size()));
 }
 
 struct ContentEtag::State {
@@ -39,6 +34,6 @@ ContentEtag::~ContentEtag() = default;
 void ContentEtag::add(ByteView piece) {
   CHECK(XXH3_128bits_update(state_->xxh, piece.data(), piece.size()) == XXH_OK);
 }
-std::string ContentEtag::finish() const { return to_hex(XXH3_128bits_digest(state_->xxh)); }
+std::string ContentEtag::finish() const { return to_text(XXH3_128bits_digest(state_->xxh)); }
 
 }  // namespace cairn::object_store

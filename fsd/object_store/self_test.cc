@@ -1,8 +1,12 @@
 #include "fsd/object_store/self_test.h"
 
+#include <array>
 #include <optional>
 #include <set>
 #include <utility>
+
+#include "fsd/base/hex.h"
+#include "fsd/object_store/key_rules.h"
 
 namespace cairn::object_store {
 namespace {
@@ -11,12 +15,9 @@ constexpr const char* kContent = "cairn asks what this store can do";
 constexpr const char* kOther = "cairn asks again, with other bytes";
 
 std::string random_name(Random& random) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string name;
-  for (std::uint64_t bits = random.next(), i = 0; i < 16; ++i, bits >>= 4) {
-    name += kDigits[bits & 15];
-  }
-  return name;
+  std::array<std::uint8_t, 8> bytes{};
+  random.fill(bytes);
+  return to_hex(bytes);
 }
 
 SharedBytes bytes_of(const char* text) { return SharedBytes::from(text); }
@@ -230,7 +231,7 @@ class SelfTest {
       co_return Result<void>();
     }
     bool right = page->objects.size() == 1 && page->objects[0].key == key("a") && page->more;
-    page = co_await store_.list(prefix_, key("a"), 1000);
+    page = co_await store_.list(prefix_, key("a"), kListLimitMax);
     if (!page) co_return page.error();
     std::set<std::string> listed;
     for (const ListedObject& object : page->objects) listed.insert(object.key);

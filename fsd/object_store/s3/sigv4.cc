@@ -95,17 +95,6 @@ Digest hmac_sha256(ByteView key, ByteView bytes) {
   return sha256_of_two(outer, sha256_of_two(inner, bytes));
 }
 
-std::string to_hex(ByteView bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const std::uint8_t byte : bytes) {
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
-  }
-  return out;
-}
-
 std::string amz_timestamp(Duration wall) {
   const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
   std::tm parts{};

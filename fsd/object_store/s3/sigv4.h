@@ -9,6 +9,7 @@
 
 #include "fsd/base/bytes.h"
 #include "fsd/base/clock.h"
+#include "fsd/base/hex.h"
 
 namespace cairn::object_store::s3 {
 
@@ -16,8 +17,6 @@ using Digest = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Digest sha256(ByteView bytes);
 [[nodiscard]] Digest hmac_sha256(ByteView key, ByteView bytes);
-/// Lower-case hexadecimal.
-[[nodiscard]] std::string to_hex(ByteView bytes);
 /// "20150830T123600Z" for a time since 1970.
 [[nodiscard]] std::string amz_timestamp(Duration wall);
 

@@ -16,13 +16,10 @@ std::filesystem::path golden_path(const std::string& name) {
 }
 
 std::string to_lines(const std::string& bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
+  constexpr std::size_t kBytesPerLine = 32;
   std::string text;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const auto byte = static_cast<std::uint8_t>(bytes[i]);
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-    if (i % 32 == 31 || i + 1 == bytes.size()) text += '\n';
+  for (std::size_t at = 0; at < bytes.size(); at += kBytesPerLine) {
+    text += to_hex(as_bytes(bytes.substr(at, kBytesPerLine))) + '\n';
   }
   return text;
 }
