@@ -27,6 +27,10 @@ struct Error {
 /// An Error that carries an errno, for the POSIX core.
 [[nodiscard]] Error errno_error(int number, const char* what = "");
 
+/// What the system refused, with the thing concerned and the system's reason:
+/// "WHAT: SUBJECT (No such file or directory)".
+[[nodiscard]] Error system_error(int number, const char* what, const std::string& subject);
+
 /// The errno that a layer's error stands for. Layers' categories answer through
 /// default_error_condition(); what is no errno at all is EIO.
 [[nodiscard]] int to_errno(const Error& error);

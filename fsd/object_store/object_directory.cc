@@ -17,7 +17,6 @@ namespace {
 
 constexpr const char* kLockName = "~lock~";
 constexpr const char* kNewFilesName = "~tmp~";
-constexpr const char* kEtagAttribute = "user.cairn.etag";
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr int kTriesMax = 1000;
 

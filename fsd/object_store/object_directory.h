@@ -35,8 +35,8 @@
 #include <string_view>
 #include <vector>
 
+#include "fsd/base/unique_fd.h"
 #include "fsd/object_store/object_store.h"
-#include "fsd/object_store/unique_fd.h"
 
 namespace cairn::object_store {
 
@@ -78,6 +78,8 @@ class ObjectDirectory {
     std::int64_t modified_ns;
     auto operator<=>(const FileIdentity&) const = default;
   };
+  static constexpr const char* kEtagAttribute = "user.cairn.etag";  // "SIZE:ETAG"
+
   ObjectDirectory() = default;
   Result<void> prepare();
   void probe_anonymous_files();
@@ -99,6 +101,7 @@ class ObjectDirectory {
   std::string remove_empty_directories(std::string directory);
 
   Result<UniqueFd> lock();
+  static std::optional<std::string> kept_etag(int fd, off_t size);
   Result<std::string> etag_of(int fd, const struct stat& status);
   Result<std::string> compute_etag(int fd, const struct stat& status);
   Result<bool> list_below(const std::string& directory, const std::string& prefix,

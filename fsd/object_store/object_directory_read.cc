@@ -16,7 +16,6 @@
 namespace cairn::object_store {
 namespace {
 
-constexpr const char* kEtagAttribute = "user.cairn.etag";
 constexpr off_t kRememberFrom = 256 << 10;
 constexpr std::size_t kRememberMax = 4096;
 constexpr std::size_t kHashBufferBytes = 1 << 20;
@@ -49,17 +48,6 @@ Result<SharedBytes> read_part(int fd, Covered part) {
   return SharedBytes(std::move(buffer), all);
 }
 
-/// The extended attribute "SIZE:ETAG", unless somebody has changed the file's size since.
-std::optional<std::string> kept_etag(int fd, off_t size) {
-  std::array<char, kAttributeBytesMax> value{};
-  const ssize_t got = ::fgetxattr(fd, kEtagAttribute, value.data(), value.size());
-  if (got <= 0) return std::nullopt;
-  const std::string text(value.data(), static_cast<std::size_t>(got));
-  const std::string expected = std::to_string(size) + ':';
-  if (!text.starts_with(expected) || text.size() == expected.size()) return std::nullopt;
-  return text.substr(expected.size());
-}
-
 std::string with_slash(const std::string& directory) {
   return directory == "." ? std::string() : directory + '/';
 }
@@ -81,6 +69,17 @@ Result<Object> ObjectDirectory::read(const std::string& key, ByteRange range) {
   TRY(object.body, read_part(fd.get(), covered(range, object.size)));
   TRY(object.etag, etag_of(fd.get(), status));
   return object;
+}
+
+/// The etag in the extended attribute, unless somebody has changed the file's size since.
+std::optional<std::string> ObjectDirectory::kept_etag(int fd, off_t size) {
+  std::array<char, kAttributeBytesMax> value{};
+  const ssize_t got = ::fgetxattr(fd, kEtagAttribute, value.data(), value.size());
+  if (got <= 0) return std::nullopt;
+  const std::string text(value.data(), static_cast<std::size_t>(got));
+  const std::string expected = std::to_string(size) + ':';
+  if (!text.starts_with(expected) || text.size() == expected.size()) return std::nullopt;
+  return text.substr(expected.size());
 }
 
 Result<std::string> ObjectDirectory::etag_of(int fd, const struct stat& status) {

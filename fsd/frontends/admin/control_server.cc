@@ -19,11 +19,6 @@ using Protocol = asio::local::stream_protocol;
 
 namespace {
 
-Error system_failed(int number, const char* what, const std::string& path) {
-  return Error(std::error_code(number, std::generic_category()), what,
-               path + " (" + std::error_code(number, std::generic_category()).message() + ")");
-}
-
 bool may_use(Protocol::socket& socket) {
   ucred peer{};
   socklen_t length = sizeof peer;
@@ -50,11 +45,10 @@ Result<void> prepare_directory(const std::string& path) {
   if (::mkdir(directory.c_str(), geteuid() == 0 ? 0755 : 0700) == 0) return {};
   struct stat found{};
   if (errno != EEXIST || ::lstat(directory.c_str(), &found) != 0) {
-    return system_failed(errno, "the control socket's directory cannot be made", directory);
+    return system_error(errno, "the control socket's directory cannot be made", directory);
   }
   if (S_ISDIR(found.st_mode) && (found.st_uid == geteuid() || found.st_uid == 0)) return {};
-  return system_failed(EACCES, "the control socket's directory belongs to somebody else",
-                       directory);
+  return system_error(EACCES, "the control socket's directory belongs to somebody else", directory);
 }
 
 /// One client: a line in, a line out.
@@ -122,7 +116,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(asio::io_context& io
   }
   TRY_OK(prepare_directory(path));
   if (std::filesystem::exists(path) && somebody_listens(path)) {
-    return system_failed(EADDRINUSE, "a daemon of this name runs already", path);
+    return system_error(EADDRINUSE, "a daemon of this name runs already", path);
   }
   ::unlink(path.c_str());
   auto listener = std::make_shared<Listener>(io, core, path, std::move(handler));
@@ -132,7 +126,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(asio::io_context& io
   if (!failed) listener->acceptor.bind(Protocol::endpoint(path), failed);
   ::umask(old_mask);
   if (!failed) listener->acceptor.listen(16, failed);
-  if (failed) return system_failed(failed.value(), "the control socket cannot be made", path);
+  if (failed) return system_error(failed.value(), "the control socket cannot be made", path);
   asio::post(listener->acceptor.get_executor(), [listener] { listener->accept(); });
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(listener)));
 }

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace cairn::object_store {
+namespace cairn {
 
 /// Owns a file descriptor; -1 is none.
 class UniqueFd {
@@ -26,4 +26,4 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace cairn::object_store
+}  // namespace cairn
