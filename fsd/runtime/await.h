@@ -44,7 +44,6 @@ class Condition {
     waiters.swap(waiters_);
     for (auto waiter : waiters) waiter.resume();
   }
-  [[nodiscard]] bool has_waiters() const { return !waiters_.empty(); }
 
   auto wait() {
     struct Awaiter {
@@ -150,24 +149,6 @@ class Gate {
   std::size_t inside_ = 0;
   bool closing_ = false;
   Condition empty_;
-};
-
-/// One coroutine at a time, in the order of arrival.
-class AsyncMutex {
- public:
-  Task<> lock() {
-    const std::uint64_t ticket = next_++;
-    while (ticket != serving_) co_await freed_.wait();
-  }
-  void unlock() {
-    ++serving_;
-    freed_.notify_all();
-  }
-
- private:
-  std::uint64_t next_ = 0;
-  std::uint64_t serving_ = 0;
-  Condition freed_;
 };
 
 }  // namespace cairn

@@ -102,9 +102,9 @@ class IoExecutor final : public Executor {
   boost::asio::io_context& io_;
 };
 
-// One asio timer for all, moved only to earlier moments: each commit schedules a timer seconds ahead
-// and cancels it again, and asio would wake the io thread for either, in the middle of the commit.
-// A timer that fires too early looks, and is set again.
+/// One asio timer for all, moved only to earlier moments: each commit schedules a timer seconds
+/// ahead and cancels it again, and asio would wake the io thread for either, in the middle of the
+/// commit. A timer that fires too early looks, and is set again.
 class AsioTimers final : public Timers {
  public:
   AsioTimers(boost::asio::io_context& io, Strand& core) : timer_(io), core_(core) {}

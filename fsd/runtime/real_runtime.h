@@ -11,7 +11,7 @@ class io_context;
 namespace cairn {
 
 /// The daemon's own threads: io threads (timers, sockets, the core's backstop), a pool for what
-/// burns CPU, and one index thread.
+/// burns CPU or blocks, and one index thread.
 /// Lifetime: made first, destroyed last. stop() joins all threads; work still queued is dropped.
 class RealRuntime {
  public:

@@ -11,7 +11,7 @@ namespace cairn {
 /// seeded in the simulator. References only; the owner outlives all users.
 struct Runtime {
   Strand& core;        // owns the state of the engine and the POSIX core
-  Executor& pool;      // compression, encryption, bulk copies, disk-cache I/O
+  Executor& pool;      // what burns CPU or blocks: compression, sealing, a directory as a store
   Executor& indexing;  // one thread: the only one that writes to the index
   Timers& timers;
   Clock& clock;
