@@ -2,41 +2,17 @@
 
 namespace cairn::sim {
 
-std::string render(const std::vector<Piece>& pieces) {
-  std::string text;
-  for (const Piece& piece : pieces) {
-    text += std::to_string(piece.at.segment.value()) + ":" + std::to_string(piece.at.offset) + ":" +
-            std::to_string(piece.bytes.size()) + " ";
-  }
-  return text;
-}
-
-std::map<std::string, std::string> State::rendered(Txn txn) const {
-  std::map<std::string, std::string> all = values;
-  for (const auto& [key, pieces] : files) all[key] = render(pieces);
-  if (txn != 0) all[kTxnKey] = std::to_string(txn);
-  return all;
-}
-
-std::map<Seq, std::uint64_t> State::references() const {
-  std::map<Seq, std::uint64_t> counts;
-  for (const auto& [key, pieces] : files) {
-    for (const Piece& piece : pieces) counts[piece.at.segment] += piece.bytes.size();
-  }
-  return counts;
-}
-
-Txn History::add(Txn parent, State state) {
-  nodes_.push_back({parent, nodes_[parent].depth + 1, std::move(state)});
+Txn Lineage::add(Txn parent) {
+  nodes_.push_back({parent, nodes_[parent].depth + 1});
   return nodes_.size() - 1;
 }
 
-bool History::is_before(Txn earlier, Txn later) const {
+bool Lineage::is_before(Txn earlier, Txn later) const {
   while (nodes_[later].depth > nodes_[earlier].depth) later = nodes_[later].parent;
   return later == earlier;
 }
 
-std::optional<std::string> History::on_acknowledged(Epoch epoch, Txn txn) {
+std::optional<std::string> Lineage::on_acknowledged(Epoch epoch, Txn txn) {
   for (auto at = recoveries_.upper_bound(epoch); at != recoveries_.end(); ++at) {
     if (!is_before(txn, at->second)) {
       return "epoch " + std::to_string(epoch.value()) + " acknowledged transaction " +
@@ -53,7 +29,7 @@ std::optional<std::string> History::on_acknowledged(Epoch epoch, Txn txn) {
   return std::nullopt;
 }
 
-std::optional<std::string> History::on_recovered(Epoch epoch, Txn found) {
+std::optional<std::string> Lineage::on_recovered(Epoch epoch, Txn found) {
   if (recoveries_.contains(epoch)) {
     return "two daemons are live in epoch " + std::to_string(epoch.value());
   }
@@ -73,7 +49,7 @@ std::optional<std::string> History::on_recovered(Epoch epoch, Txn found) {
   return std::nullopt;
 }
 
-bool History::superseded(Epoch epoch) const {
+bool Lineage::superseded(Epoch epoch) const {
   return recoveries_.upper_bound(epoch) != recoveries_.end();
 }
 

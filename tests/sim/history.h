@@ -4,9 +4,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "fsd/engine/volume.h"
+#include "fsd/base/id.h"
 
 namespace cairn::sim {
 
@@ -14,37 +15,17 @@ namespace cairn::sim {
 /// volume.
 using Txn = std::uint64_t;
 
-/// A run of a file's bytes, and where the volume keeps it.
-struct Piece {
-  engine::DataRef at;
-  std::string bytes;
-};
-
-/// What the volume holds after a transaction.
-struct State {
-  std::map<std::string, std::string> values;  // key -> value
-  std::map<std::string, std::vector<Piece>>
-      files;  // key -> content, whose places the key's value lists
-
-  /// All keys as the volume must show them.
-  [[nodiscard]] std::map<std::string, std::string> rendered(Txn txn) const;
-  /// Referenced bytes of each segment.
-  [[nodiscard]] std::map<Seq, std::uint64_t> references() const;
-};
-
-inline constexpr const char* kTxnKey = "c-txn";
-[[nodiscard]] std::string render(const std::vector<Piece>& pieces);
-
-/// The reference model: a tree of transactions, each with the state after it. Daemons extend it;
-/// one path from the root is the volume's true history, and what was acknowledged must be on it.
-/// Threads: the simulation's.   Failures: the check functions return the sentence.
-class History {
+/// The reference model's shape: a tree of transactions. Daemons extend it; one path from the root
+/// is the volume's true history, and what was acknowledged must be on it.
+/// Threads: the simulation's.   Failures: the on_* functions return the sentence.
+class Lineage {
  public:
-  History() { nodes_.push_back({}); }
+  Lineage() { nodes_.emplace_back(); }
 
-  Txn add(Txn parent, State state);
-  [[nodiscard]] const State& state(Txn txn) const { return nodes_[txn].state; }
+  Txn add(Txn parent);
+  /// With the empty volume.
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+  [[nodiscard]] Txn parent(Txn txn) const { return nodes_[txn].parent; }
   [[nodiscard]] bool is_before(Txn earlier, Txn later) const;
 
   /// A writer of `epoch` was told that `txn` and all before it are durable.
@@ -58,11 +39,26 @@ class History {
   struct Node {
     Txn parent = 0;
     std::uint64_t depth = 0;
-    State state;
   };
   std::vector<Node> nodes_;
   Txn acknowledged_ = 0;             // the newest one
   std::map<Epoch, Txn> recoveries_;  // where each term began
+};
+
+/// The same, with what the volume holds after each transaction.
+template <class State>
+class History : public Lineage {
+ public:
+  Txn add(Txn parent, State state) {
+    states_.push_back(std::move(state));
+    return Lineage::add(parent);
+  }
+  [[nodiscard]] const State& state(Txn txn) const { return states_[txn]; }
+  /// Of a transaction that has only begun.
+  void set_state(Txn txn, State state) { states_[txn] = std::move(state); }
+
+ private:
+  std::vector<State> states_ = std::vector<State>(1);
 };
 
 }  // namespace cairn::sim

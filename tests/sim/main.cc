@@ -1,19 +1,29 @@
-// Runs worlds: sim --seeds 1..300, sim --seed N --verbose, sim --minutes M; --twice checks that one
-// seed is one history.
+// Runs worlds: sim --seeds 1..300, sim --seed N --verbose, sim --minutes M; with --core those of
+// the POSIX core; --twice checks that one seed is one history.
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "fsd/base/log.h"
+#include "tests/sim/core_daemon.h"
+#include "tests/sim/engine_daemon.h"
 #include "tests/sim/world.h"
 
 namespace {
 
+using cairn::sim::World;
+
+std::unique_ptr<cairn::sim::Workload> make_workload(std::uint64_t seed, bool core) {
+  if (core) return std::make_unique<cairn::sim::CoreWorkload>(seed);
+  return std::make_unique<cairn::sim::EngineWorkload>();
+}
+
 /// True if all was well.
-bool run_seed(std::uint64_t seed, bool verbose, bool twice) {
-  cairn::sim::World world(seed, verbose);
+bool run_seed(std::uint64_t seed, bool core, bool verbose, bool twice) {
+  World world(seed, verbose, make_workload(seed, core));
   const auto violations = world.run();
   if (verbose) {
     std::printf("%zu transactions, %llu epochs\n", world.transactions(),
@@ -24,13 +34,13 @@ bool run_seed(std::uint64_t seed, bool verbose, bool twice) {
   }
   bool same = true;
   if (twice) {
-    cairn::sim::World again(seed, false);
+    World again(seed, false, make_workload(seed, core));
     (void)again.run();
     same = again.digest() == world.digest();
     if (!same) std::printf("seed %llu: two histories\n", static_cast<unsigned long long>(seed));
   }
   if (violations.empty() && same) return true;
-  std::printf("replay: build/dev/bin/sim --seed %llu --verbose\n",
+  std::printf("replay: build/dev/bin/sim %s--seed %llu --verbose\n", core ? "--core " : "",
               static_cast<unsigned long long>(seed));
   std::fflush(stdout);
   return false;
@@ -45,6 +55,8 @@ int main(int argc, char** argv) {
   double minutes = 0;
   bool verbose = false;
   bool twice = false;
+  bool core = false;
+  app.add_flag("--core", core, "with the POSIX core on the engines");
   app.add_option("--seeds", seeds, "A..B");
   app.add_option("--seed", seed, "only this one");
   app.add_option("--minutes", minutes, "from the first seed on, for so long");
@@ -70,7 +82,7 @@ int main(int argc, char** argv) {
   std::uint64_t failed = 0;
   std::uint64_t ran = 0;
   for (std::uint64_t one = first; minutes > 0 ? in_time() : one <= last; ++one, ++ran) {
-    if (!run_seed(one, verbose, twice)) ++failed;
+    if (!run_seed(one, core, verbose, twice)) ++failed;
   }
   std::printf("%llu worlds, %llu bad\n", static_cast<unsigned long long>(ran),
               static_cast<unsigned long long>(failed));

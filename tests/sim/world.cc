@@ -54,14 +54,17 @@ std::string Settings::description() const {
          (faults.drop_one_in != 0 ? ", bad day" : ", good day");
 }
 
-World::World(std::uint64_t seed, bool verbose)
-    : sim_(seed), random_(seed ^ 0xC0FFEE), settings_(Settings::draw(random_)) {
+World::World(std::uint64_t seed, bool verbose, std::unique_ptr<Workload> workload)
+    : sim_(seed),
+      random_(seed ^ 0xC0FFEE),
+      settings_(Settings::draw(random_)),
+      workload_(std::move(workload)) {
   verdict_.verbose = verbose;
   verdict_.say("seed " + std::to_string(seed) + ": " + settings_.description());
   auto made =
       sim_.wait([&] { return engine::set_up_volume(sim_.runtime(), bucket_, settings_.setup); });
   CHECK(made.has_value());
-  shared_.reset(new Shared{sim_, history_, verdict_, bucket_, made->volume, {}});
+  shared_.reset(new Shared{sim_, verdict_, bucket_, made->volume, {}});
   for (std::uint64_t i = 0; i < settings_.hosts; ++i) {
     hosts_.emplace_back().index = std::make_unique<index::MemoryIndex>();
   }
@@ -85,8 +88,8 @@ void World::start(Host& host) {
   const std::string name =
       "host " + std::to_string(&host - hosts_.data()) + ", life " + std::to_string(++lives_);
   verdict_.say(name + " starts");
-  host.daemon = std::make_unique<Daemon>(*shared_, *host.index, name, settings_.engine,
-                                         settings_.faults, random_.next());
+  host.daemon = workload_->start(
+      {*shared_, *host.index, name, settings_.engine, settings_.faults, random_.next()});
 }
 
 /// What goes on by itself: daemons that failed end, the dead make room, networks and disks recover.
@@ -186,7 +189,7 @@ std::vector<std::string> World::run() {
   for (std::uint64_t i = 0; i < settings_.steps && verdict_.violations.empty(); ++i) step();
   end_all();
   if (verdict_.violations.empty()) check_the_end();
-  sim_.note(history_.size());
+  sim_.note(workload_->transactions() + 1);
   return verdict_.violations;
 }
 

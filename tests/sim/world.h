@@ -27,12 +27,12 @@ struct Settings {
 /// Threads: the simulation's.
 class World {
  public:
-  World(std::uint64_t seed, bool verbose);
+  World(std::uint64_t seed, bool verbose, std::unique_ptr<Workload> workload);
   ~World();
   /// The violations found; empty is good.
   std::vector<std::string> run();
   [[nodiscard]] std::uint64_t digest() const { return sim_.history(); }
-  [[nodiscard]] std::size_t transactions() const { return history_.size() - 1; }
+  [[nodiscard]] std::size_t transactions() const { return workload_->transactions(); }
   [[nodiscard]] Epoch epochs() const { return last_epoch_; }
 
  private:
@@ -45,12 +45,14 @@ class World {
   };
   void step();
   void start(Host& host);
+  std::unique_ptr<Daemon> start_last(index::MemoryIndex& index);
   void act(Host& host);
   void trouble(Host& host);
   void tend();
   void burst(Daemon& daemon);
   void end_all();
   void check_the_end();
+  void advance(Daemon& last);
   void check_objects(Daemon& last);
   void check_idle(Daemon& last);
   bool wait_until(Duration most, const std::function<bool()>& done);
@@ -60,7 +62,7 @@ class World {
   testing::SeededRandom random_;
   Settings settings_;
   object_store::MemoryStore bucket_;
-  History history_;
+  std::unique_ptr<Workload> workload_;
   std::unique_ptr<Shared> shared_;
   std::vector<Host> hosts_;
   std::uint64_t lives_ = 0;

@@ -16,15 +16,30 @@ namespace cairn::sim {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-void World::check_the_end() {
-  index::MemoryIndex index;
+std::unique_ptr<Daemon> World::start_last(index::MemoryIndex& index) {
   engine::Engine::Options options = settings_.engine;
   options.reap_grace = {};
   options.checkpoint_segments = 2;  // with 1, each deletion would be the cause of the next
   testing::FaultyStore::Options calm;
   calm.again_one_in = 0;
-  auto last =
-      std::make_unique<Daemon>(*shared_, index, "the last daemon", options, calm, random_.next());
+  return workload_->start({*shared_, index, "the last daemon", options, calm, random_.next()});
+}
+
+/// The log goes on, so that its start does; what the records of dead segments name is deleted in
+/// the rounds that follow.
+void World::advance(Daemon& last) {
+  for (int i = 0; i < 6; ++i) {
+    for (int k = 0; k < 3; ++k) last.begin_transaction(true);
+    last.begin_read();
+    sim_.run_for(seconds(20));
+    last.begin_checkpoint();
+    sim_.run_for(seconds(20));
+  }
+}
+
+void World::check_the_end() {
+  index::MemoryIndex index;
+  auto last = start_last(index);
   const bool up = wait_until(minutes(10), [&] { return last->running() && last->idle(); });
   if (!up) {
     if (verdict_.violations.empty()) verdict_.violation("the last daemon does not start");
@@ -32,15 +47,14 @@ void World::check_the_end() {
     return;
   }
   last_epoch_ = last->engine().stats().epoch;
-  // What the records of dead segments name is deleted in the rounds that follow.
-  for (int i = 0; i < 6; ++i) {
-    for (int k = 0; k < 3; ++k) last->begin_transaction(true);
-    last->begin_read();
-    sim_.run_for(seconds(20));
-    last->begin_checkpoint();
-    sim_.run_for(seconds(20));
+  advance(*last);
+  if (workload_->clears() && verdict_.violations.empty()) {
+    last->begin_clearing();
+    sim_.run_for(minutes(1));
+    advance(*last);
   }
   if (verdict_.violations.empty()) check_idle(*last);
+  if (workload_->clears() && verdict_.violations.empty()) last->check_cleared();
   if (verdict_.violations.empty()) check_objects(*last);
   last->begin_stop();
   if (!wait_until(minutes(5), [&] { return last->ended(); })) {

@@ -2,16 +2,14 @@
 
 #include <linux/fs.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "fsd/vfs/xattrs.h"
+
 namespace cairn::testing {
 namespace {
-
-constexpr std::uint32_t kWrite = 2;
-constexpr std::uint32_t kSearch = 1;
 
 int check_name(std::string_view name) { return name.size() > 255 ? ENAMETOOLONG : 0; }
 
@@ -52,20 +50,35 @@ bool ReferenceFs::allows(const Caller& who, NodeId id, std::uint32_t wanted) con
   return (granted & wanted) == wanted;
 }
 
+ReferenceFs::Place ReferenceFs::place(const Caller& who, const At& at) const {
+  auto fails = [](int error) { return Place{.error = error, .directory = 0, .name = {}}; };
+  if (int error = check_name(at.name)) return fails(error);
+  if (!contains(at.directory)) return fails(ESTALE);
+  if (!is_directory(at.directory)) return fails(ENOTDIR);
+  if (!allows(who, at.directory, kSearch)) return fails(EACCES);
+  return {.directory = at.directory, .name = at.name, .node = find(at)};
+}
+
+ReferenceFs::NodeId ReferenceFs::find(const At& at) const {
+  const auto& entries = node(at.directory).entries;
+  const auto entry = entries.find(at.name);
+  return entry == entries.end() ? 0 : entry->second;
+}
+
+std::vector<ReferenceFs::NodeId> ReferenceFs::nodes() const {
+  std::vector<NodeId> all;
+  for (const auto& [id, node] : nodes_) all.push_back(id);
+  return all;
+}
+
 ReferenceFs::Place ReferenceFs::place(const Caller& who, std::string_view path) const {
   Place p;
   p.directory = kRoot;
   path.remove_prefix(1);
   for (;;) {
     const std::size_t slash = path.find('/');
-    p.name = path.substr(0, slash);
-    if (int error = check_name(p.name)) return {.error = error, .directory = 0, .name = {}};
-    if (!is_directory(p.directory)) return {.error = ENOTDIR, .directory = 0, .name = {}};
-    if (!allows(who, p.directory, kSearch)) return {.error = EACCES, .directory = 0, .name = {}};
-    const auto& entries = node(p.directory).entries;
-    auto entry = entries.find(p.name);
-    p.node = entry == entries.end() ? 0 : entry->second;
-    if (slash == path.npos) return p;
+    p = place(who, At{p.directory, std::string(path.substr(0, slash))});
+    if (p.error != 0 || slash == path.npos) return p;
     if (p.node == 0) return {.error = ENOENT, .directory = 0, .name = {}};
     p.directory = p.node;
     path.remove_prefix(slash + 1);
@@ -96,16 +109,25 @@ void ReferenceFs::leave(NodeId directory, const std::string& name) {
 
 void ReferenceFs::drop(NodeId id) {
   Node& n = change(id);
-  if (S_ISDIR(n.mode) || --n.nlink == 0) nodes_.erase(id);
+  n.nlink = S_ISDIR(n.mode) ? 0 : n.nlink - 1;
+  if (n.nlink == 0 && !holds_.contains(id)) nodes_.erase(id);
 }
 
-int ReferenceFs::make(const Caller& who, std::string_view path, std::uint32_t mode,
-                      std::string_view content) {
-  const Place p = place(who, path);
-  if (p.error != 0) return p.error;
-  if (p.node != 0) return EEXIST;
-  if (!allows(who, p.directory, kWrite | kSearch)) return EACCES;
-  const Node& parent = node(p.directory);
+void ReferenceFs::let_go(NodeId id) {
+  const auto held = holds_.find(id);
+  if (held == holds_.end() || --held->second > 0) return;
+  holds_.erase(held);
+  if (contains(id) && node(id).nlink == 0) nodes_.erase(id);
+}
+
+void ReferenceFs::let_all_go() {
+  holds_.clear();
+  std::erase_if(nodes_, [](const auto& entry) { return entry.second->nlink == 0; });
+}
+
+/// What its maker and its directory give a new node.
+ReferenceFs::Node ReferenceFs::fresh(const Caller& who, const Node& parent,
+                                     std::uint32_t mode) const {
   Node made;
   made.uid = who.uid;
   made.gid = who.gid;
@@ -115,35 +137,88 @@ int ReferenceFs::make(const Caller& who, std::string_view path, std::uint32_t mo
     const bool executable = (mode & S_IXGRP) != 0 && !S_ISDIR(mode);
     if (executable && who.uid != 0 && !in_group(who, parent.gid)) mode &= ~S_ISGID;
   }
+  const auto defaults = parent.xattrs.find(std::string(vfs::kAclDefault));
+  if (defaults != parent.xattrs.end() && !S_ISLNK(mode)) {
+    vfs::Acl access = vfs::Acl::decode(defaults->second).value();
+    access.mask_for_creation(mode);
+    if (!access.minimal()) made.xattrs[std::string(vfs::kAclAccess)] = access.encode();
+    if (S_ISDIR(mode)) made.xattrs.insert(*defaults);
+  }
   made.mode = mode;
   made.nlink = S_ISDIR(mode) ? 2 : 1;
-  made.content = content;
+  return made;
+}
+
+ReferenceFs::NodeId ReferenceFs::add(Node made) {
   const NodeId id = next_++;
   nodes_[id] = std::make_shared<Node>(std::move(made));
-  enter(p.directory, p.name, id);
+  return id;
+}
+
+int ReferenceFs::make(const Caller& who, const Place& p, std::uint32_t mode,
+                      std::string_view content) {
+  if (p.error != 0) return p.error;
+  if (p.node != 0) return EEXIST;
+  if (node(p.directory).nlink == 0) return ENOENT;
+  if (!allows(who, p.directory, kWrite | kSearch)) return EACCES;
+  Node made = fresh(who, node(p.directory), mode);
+  made.content = content;
+  enter(p.directory, p.name, add(std::move(made)));
   return 0;
 }
 
 int ReferenceFs::make_directory(const Caller& who, std::string_view path, std::uint32_t mode) {
-  return make(who, path, S_IFDIR | (mode & 01777), {});
+  return make(who, place(who, path), S_IFDIR | (mode & 01777), {});
+}
+int ReferenceFs::make_directory(const Caller& who, const At& at, std::uint32_t mode) {
+  return make(who, place(who, at), S_IFDIR | (mode & 01777), {});
 }
 int ReferenceFs::create(const Caller& who, std::string_view path, std::uint32_t mode) {
-  return make(who, path, S_IFREG | (mode & 07777), {});
+  return make(who, place(who, path), S_IFREG | (mode & 07777), {});
+}
+int ReferenceFs::make_node(const Caller& who, const At& at, std::uint32_t mode) {
+  return make(who, place(who, at), mode, {});
 }
 int ReferenceFs::make_symlink(const Caller& who, std::string_view path, std::string_view target) {
-  return make(who, path, S_IFLNK | 0777, target);
+  return make(who, place(who, path), S_IFLNK | 0777, target);
+}
+int ReferenceFs::make_symlink(const Caller& who, const At& at, std::string_view target) {
+  return make(who, place(who, at), S_IFLNK | 0777, target);
+}
+
+int ReferenceFs::make_tmpfile(const Caller& who, NodeId directory, std::uint32_t mode,
+                              bool linkable) {
+  if (!contains(directory)) return ESTALE;
+  if (!is_directory(directory)) return ENOTDIR;
+  if (node(directory).nlink == 0) return ENOENT;
+  if (!allows(who, directory, kWrite | kSearch)) return EACCES;
+  Node made = fresh(who, node(directory), S_IFREG | (mode & 07777));
+  made.nlink = 0;
+  made.linkable = linkable;
+  add(std::move(made));
+  return 0;
 }
 
 int ReferenceFs::link(const Caller& who, std::string_view path, std::string_view new_path) {
   const Found from = find(who, path);
   if (from.error != 0) return from.error;
-  const Place to = place(who, new_path);
+  return link(who, from.node, place(who, new_path));
+}
+int ReferenceFs::link(const Caller& who, NodeId id, const At& to) {
+  if (!contains(id)) return ESTALE;
+  return link(who, id, place(who, to));
+}
+int ReferenceFs::link(const Caller& who, NodeId id, const Place& to) {
   if (to.error != 0) return to.error;
   if (to.node != 0) return EEXIST;
+  if (node(to.directory).nlink == 0) return ENOENT;
   if (!allows(who, to.directory, kWrite | kSearch)) return EACCES;
-  if (is_directory(from.node)) return EPERM;
-  ++change(from.node).nlink;
-  enter(to.directory, to.name, from.node);
+  if (is_directory(id)) return EPERM;
+  if (node(id).nlink == 0 && !node(id).linkable) return ENOENT;
+  Node& n = change(id);
+  ++n.nlink;
+  n.linkable = false;
+  enter(to.directory, to.name, id);
   return 0;
 }
 
@@ -155,7 +230,10 @@ int ReferenceFs::may_remove(const Caller& who, NodeId directory, NodeId victim) 
 }
 
 int ReferenceFs::unlink(const Caller& who, std::string_view path) {
-  const Place p = place(who, path);
+  return unlink(who, place(who, path));
+}
+int ReferenceFs::unlink(const Caller& who, const At& at) { return unlink(who, place(who, at)); }
+int ReferenceFs::unlink(const Caller& who, const Place& p) {
   if (p.error != 0) return p.error;
   if (p.node == 0) return ENOENT;
   if (int error = may_remove(who, p.directory, p.node)) return error;
@@ -166,7 +244,12 @@ int ReferenceFs::unlink(const Caller& who, std::string_view path) {
 }
 
 int ReferenceFs::remove_directory(const Caller& who, std::string_view path) {
-  const Place p = place(who, path);
+  return remove_directory(who, place(who, path));
+}
+int ReferenceFs::remove_directory(const Caller& who, const At& at) {
+  return remove_directory(who, place(who, at));
+}
+int ReferenceFs::remove_directory(const Caller& who, const Place& p) {
   if (p.error != 0) return p.error;
   if (p.node == 0) return ENOENT;
   if (int error = may_remove(who, p.directory, p.node)) return error;
@@ -179,7 +262,7 @@ int ReferenceFs::remove_directory(const Caller& who, std::string_view path) {
 
 bool ReferenceFs::is_within(NodeId directory, NodeId ancestor) const {
   for (; directory != ancestor; directory = node(directory).parent) {
-    if (directory == kRoot) return false;
+    if (directory == kRoot || !contains(directory)) return false;
   }
   return true;
 }
@@ -189,6 +272,7 @@ int ReferenceFs::check_rename(const Caller& who, const Place& from, const Place&
   const bool moves = from.directory != to.directory;
   if (int error = may_remove(who, from.directory, from.node)) return error;
   if (to.node == 0) {
+    if (node(to.directory).nlink == 0) return ENOENT;
     if (!allows(who, to.directory, kWrite | kSearch)) return EACCES;
   } else {
     if (int error = may_remove(who, to.directory, to.node)) return error;
@@ -203,11 +287,15 @@ int ReferenceFs::check_rename(const Caller& who, const Place& from, const Place&
 
 int ReferenceFs::rename(const Caller& who, std::string_view path, std::string_view new_path,
                         unsigned flags) {
+  return rename(who, place(who, path), place(who, new_path), flags);
+}
+int ReferenceFs::rename(const Caller& who, const At& from, const At& to, unsigned flags) {
+  return rename(who, place(who, from), place(who, to), flags);
+}
+int ReferenceFs::rename(const Caller& who, const Place& from, const Place& to, unsigned flags) {
   if (flags > RENAME_EXCHANGE || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return EINVAL;
   const bool exchange = flags == RENAME_EXCHANGE;
-  const Place from = place(who, path);
   if (from.error != 0) return from.error;
-  const Place to = place(who, new_path);
   if (to.error != 0) return to.error;
   if (from.node == 0) return ENOENT;
   if (to.node != 0 && flags == RENAME_NOREPLACE) return EEXIST;
@@ -226,94 +314,6 @@ int ReferenceFs::rename(const Caller& who, std::string_view path, std::string_vi
   } else if (to.node != 0) {
     drop(to.node);
   }
-  return 0;
-}
-
-void ReferenceFs::drop_privileges(const Caller& who, Node& n) {
-  if (who.uid == 0) return;
-  n.mode &= ~S_ISUID;
-  if ((n.mode & S_IXGRP) != 0) n.mode &= ~S_ISGID;
-}
-
-int ReferenceFs::write(const Caller& who, std::string_view path, std::uint64_t offset,
-                       std::string_view bytes) {
-  const Found f = find(who, path);
-  if (f.error != 0) return f.error;
-  if (S_ISLNK(node(f.node).mode)) return ELOOP;
-  if (is_directory(f.node)) return EISDIR;
-  if (!allows(who, f.node, kWrite)) return EACCES;
-  if (bytes.empty()) return 0;
-  Node& n = change(f.node);
-  if (n.content.size() < offset + bytes.size()) n.content.resize(offset + bytes.size());
-  n.content.replace(offset, bytes.size(), bytes);
-  drop_privileges(who, n);
-  return 0;
-}
-
-int ReferenceFs::truncate(const Caller& who, std::string_view path, std::uint64_t size) {
-  const Found f = find(who, path);
-  if (f.error != 0) return f.error;
-  if (is_directory(f.node)) return EISDIR;
-  if (!S_ISREG(node(f.node).mode)) return EINVAL;
-  if (!allows(who, f.node, kWrite)) return EACCES;
-  Node& n = change(f.node);
-  n.content.resize(size);
-  drop_privileges(who, n);
-  return 0;
-}
-
-int ReferenceFs::set_mode(const Caller& who, std::string_view path, std::uint32_t mode) {
-  const Found f = find(who, path);
-  if (f.error != 0) return f.error;
-  if (who.uid != 0 && who.uid != node(f.node).uid) return EPERM;
-  if (S_ISLNK(node(f.node).mode)) return EOPNOTSUPP;
-  Node& n = change(f.node);
-  n.mode = (n.mode & S_IFMT) | (mode & 07777);
-  if (who.uid != 0 && !in_group(who, n.gid)) n.mode &= ~S_ISGID;
-  return 0;
-}
-
-int ReferenceFs::set_owner(const Caller& who, std::string_view path, std::uint32_t uid,
-                           std::uint32_t gid) {
-  const Found f = find(who, path);
-  if (f.error != 0) return f.error;
-  const Node& old = node(f.node);
-  const bool given_to_own_group =
-      who.uid == old.uid && uid == old.uid && (gid == old.gid || in_group(who, gid));
-  if (who.uid != 0 && !given_to_own_group) return EPERM;
-  Node& n = change(f.node);
-  if (S_ISREG(n.mode)) drop_privileges({.uid = 1}, n);  // even root's chown takes them away
-  n.uid = uid;
-  n.gid = gid;
-  return 0;
-}
-
-int ReferenceFs::set_xattr(const Caller& who, std::string_view path, const std::string& name,
-                           std::string_view value, int flags) {
-  const Found f = find(who, path);
-  if (f.error != 0) return f.error;
-  const Node& old = node(f.node);
-  if (!S_ISREG(old.mode) && !S_ISDIR(old.mode)) return EPERM;
-  const bool sticky = S_ISDIR(old.mode) && (old.mode & S_ISVTX) != 0;
-  if (sticky && who.uid != 0 && who.uid != old.uid) return EPERM;
-  if (!allows(who, f.node, kWrite)) return EACCES;
-  const bool exists = old.xattrs.contains(name);
-  if (exists && (flags & XATTR_CREATE) != 0) return EEXIST;
-  if (!exists && (flags & XATTR_REPLACE) != 0) return ENODATA;
-  change(f.node).xattrs[name] = value;
-  return 0;
-}
-
-int ReferenceFs::remove_xattr(const Caller& who, std::string_view path, const std::string& name) {
-  const Found f = find(who, path);
-  if (f.error != 0) return f.error;
-  const Node& old = node(f.node);
-  if (!S_ISREG(old.mode) && !S_ISDIR(old.mode)) return EPERM;
-  const bool sticky = S_ISDIR(old.mode) && (old.mode & S_ISVTX) != 0;
-  if (sticky && who.uid != 0 && who.uid != old.uid) return EPERM;
-  if (!allows(who, f.node, kWrite)) return EACCES;
-  if (!old.xattrs.contains(name)) return ENODATA;
-  change(f.node).xattrs.erase(name);
   return 0;
 }
 

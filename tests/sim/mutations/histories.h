@@ -12,7 +12,7 @@ namespace cairn::sim {
 /// model of the protocol prints for the rule. The history returns what is wrong with it.
 struct RuleHistory {
   std::optional<engine::Rule> rule;  // none: there is no switch, it just has to be good
-  const char* name;  // as the model calls it, or a word
+  const char* name;                  // as the model calls it, or a word
   const char* what;
   std::optional<std::string> (*tell)();
 };

@@ -135,9 +135,8 @@ void Host::checkpoint_and_delete() {
 }
 
 Story::Story(std::uint64_t window) {
-  auto set_up = sim.wait([&] {
-    return engine::set_up_volume(sim.runtime(), bucket.store, {.window = window});
-  });
+  auto set_up = sim.wait(
+      [&] { return engine::set_up_volume(sim.runtime(), bucket.store, {.window = window}); });
   CHECK(set_up.has_value());
   volume = set_up->volume;
 }

@@ -196,8 +196,8 @@ std::optional<std::string> hole() {
   return story.finish();
 }
 
-/// Somebody's bug has put a segment of an older epoch behind a newer one.
-std::optional<std::string> epoch_order() {
+/// Somebody's bug has put a segment of another epoch where the log goes on.
+std::optional<std::string> forged_epoch(Epoch epoch) {
   Story story;
   Host& a = story.host("a");
   Host& b = story.host("b");
@@ -212,21 +212,24 @@ std::optional<std::string> epoch_order() {
   if (!header) return "the story does not go as told: slot 10 is empty";
   header->previous = header->id;
   header->id.bytes[0] ^= 1;
-  header->epoch = Epoch(1);
+  header->epoch = epoch;
   header->seq = Seq(11);
   header->next_seq = Seq(12);
-  auto sealed = format::seal_segment(*header, {}, {}, format::Compression::none(),
-                                     story.volume.sealer);
+  auto sealed =
+      format::seal_segment(*header, {}, {}, format::Compression::none(), story.volume.sealer);
   const SharedBytes forged = SharedBytes::from(std::move(sealed.object));
   (void)story.sim.wait([&] { return story.bucket.store.put(slot(11), forged, {}); });
   Host& c = story.host("c");
-  if (c.start()) story.wrong("a segment of an older epoch is believed");
+  if (c.start()) story.wrong("a segment of an epoch that is not this one's is believed");
   c.crash();
   for (const auto& added : {slot(11), slot(12), slot(16)}) {
     if (story.bucket.holds(added)) story.bucket.store.lose(added);
   }
   return story.finish();
 }
+
+std::optional<std::string> older_epoch() { return forged_epoch(Epoch(1)); }
+std::optional<std::string> epoch_that_never_began() { return forged_epoch(Epoch(9)); }
 
 /// a's index stays where a began; what a wrote from there on is dead and deleted.
 std::optional<std::string> index_not_before() {
@@ -282,7 +285,8 @@ constexpr RuleHistory kHistories[] = {
     {Rule::kIndexNotBefore, "LMLS", "no index from before the log's start", index_not_before},
     {Rule::kIndexInLog, "index in log", "no index of another log", index_in_log},
     {Rule::kFollowerLook, "FOLVAL", "a follower looks at the log's start", follower_look},
-    {Rule::kEpochOrder, "EPOCHCHK", "epochs in order", epoch_order},
+    {Rule::kEpochOrder, "EPOCHCHK", "no older epoch in the log", older_epoch},
+    {Rule::kEpochOrder, "EPOCHCHK", "no epoch that never began", epoch_that_never_began},
     {Rule::kHole, "hole", "no start on a log with a hole", hole},
     {Rule::kNonce, "NONCE", "two takers of one epoch", nonce},
 };

@@ -88,8 +88,8 @@ Task<Result<T>> Wire::pass(Op op, std::string key, std::function<Task<Result<T>>
 
 Task<Result<object_store::Object>> Wire::get(std::string key, object_store::ByteRange range) {
   Bucket& bucket = bucket_;
-  return pass<object_store::Object>(
-      Op::kGet, key, [&bucket, key, range] { return bucket.store.get(key, range); });
+  return pass<object_store::Object>(Op::kGet, key,
+                                    [&bucket, key, range] { return bucket.store.get(key, range); });
 }
 
 Task<Result<std::string>> Wire::put(std::string key, SharedBytes body,
