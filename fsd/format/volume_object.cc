@@ -22,7 +22,8 @@ constexpr std::uint8_t kArgon2id13 = 1;
 constexpr std::uint32_t kOnlyPart = 0;
 constexpr char kDamaged[] = "the volume object is damaged";
 // Numbers that keep the two keys of this object apart.
-constexpr std::uint64_t kSecretsNumber = 0;
+constexpr std::uint64_t kProofNumber = 0;
+constexpr std::size_t kProofBytes = 16;
 constexpr std::uint64_t kKeySlotNumber = 1;
 
 bool valid(const VolumeParameters& p) {
@@ -76,13 +77,16 @@ std::string key_slot_aad(const VolumeIdentity& identity, const Argon2Cost& cost)
   return std::move(out).take();
 }
 
-std::string seal_secrets(const DirectoryHashKey& secret, const SegmentId& id,
-                         std::string_view fixed, const Sealer& sealer) {
-  return sealer.for_object(Domain::kVolume, {}, kSecretsNumber, id)
-      .seal(kOnlyPart, secret, as_bytes(fixed));
-}
-
 }  // namespace
+
+/// Random bytes that mean nothing: whoever opens them has the right key, and `fixed_` as it was.
+void VolumeObject::seal_proof(const Sealer& sealer, Random& random) {
+  std::array<std::uint8_t, kProofBytes> bytes{};
+  random.fill(bytes);
+  proof_id_ = SegmentId::random(random);
+  proof_ = sealer.for_object(Domain::kVolume, {}, kProofNumber, proof_id_)
+               .seal(kOnlyPart, bytes, as_bytes(fixed_));
+}
 
 std::string VolumeObject::encode() const {
   wire::Encoder out;
@@ -91,8 +95,8 @@ std::string VolumeObject::encode() const {
     out.u8(kArgon2id13).u64(slot_.cost.passes).u64(slot_.cost.memory_bytes);
     out.raw(ByteView(slot_.salt)).raw(ByteView(slot_.wrapped));
   }
-  put_uuid(out, secrets_id_.bytes);
-  out.raw(secrets_);
+  put_uuid(out, proof_id_.bytes);
+  out.raw(proof_);
   out.raw(checksum(out.view()));
   return std::move(out).take();
 }
@@ -138,17 +142,17 @@ Result<Sealer> VolumeObject::sealer_for(std::optional<std::string_view> password
   return Sealer::encrypted(key);
 }
 
-Result<UnlockedVolume> VolumeObject::open_secrets(const Sealer& sealer) const {
-  TRY(const std::string secret, sealer.for_object(Domain::kVolume, {}, kSecretsNumber, secrets_id_)
-                                    .open(kOnlyPart, as_bytes(secrets_), as_bytes(fixed_)));
-  UnlockedVolume volume{.parameters = parameters_, .sealer = sealer};
-  std::ranges::copy(as_bytes(secret), volume.directory_hash_key.begin());
-  return volume;
+Result<void> VolumeObject::check_proof(const Sealer& sealer) const {
+  TRY(const std::string opened, sealer.for_object(Domain::kVolume, {}, kProofNumber, proof_id_)
+                                    .open(kOnlyPart, as_bytes(proof_), as_bytes(fixed_)));
+  (void)opened;
+  return {};
 }
 
 Result<UnlockedVolume> VolumeObject::unlock(std::optional<std::string_view> password) const {
   TRY(const Sealer sealer, sealer_for(password));
-  return open_secrets(sealer);
+  TRY_OK(check_proof(sealer));
+  return UnlockedVolume{.parameters = parameters_, .sealer = sealer};
 }
 
 Result<std::string> VolumeObject::change_password(std::string_view old_password,
@@ -156,7 +160,7 @@ Result<std::string> VolumeObject::change_password(std::string_view old_password,
                                                   const Argon2Cost& cost, Random& random) const {
   if (!encrypted_) TRY_OK(sealer_for(old_password));  // says why not
   TRY(const VolumeKey key, unwrap(old_password));
-  TRY_OK(open_secrets(Sealer::encrypted(key)));
+  TRY_OK(check_proof(Sealer::encrypted(key)));
   VolumeObject changed = *this;
   TRY_OK(changed.wrap(key, new_password, cost, random));
   return changed.encode();
@@ -169,9 +173,7 @@ Result<std::string> VolumeObject::with_incarnation(const Uuid& incarnation,
   VolumeObject copy = *this;
   copy.parameters_.identity.incarnation = incarnation;
   copy.fixed_ = encode_fixed(copy.parameters_, encrypted_);
-  copy.secrets_id_ = SegmentId::random(random);
-  copy.secrets_ =
-      seal_secrets(volume.directory_hash_key, copy.secrets_id_, copy.fixed_, volume.sealer);
+  copy.seal_proof(volume.sealer, random);
   return copy.encode();
 }
 
@@ -190,10 +192,7 @@ Result<std::string> create_volume_object(const VolumeParameters& parameters,
     TRY_OK(object.wrap(key, *password, cost, random));
     sealer = Sealer::encrypted(key);
   }
-  DirectoryHashKey secret{};
-  random.fill(secret);
-  object.secrets_id_ = SegmentId::random(random);
-  object.secrets_ = seal_secrets(secret, object.secrets_id_, object.fixed_, sealer);
+  object.seal_proof(sealer, random);
   return object.encode();
 }
 
@@ -244,8 +243,8 @@ Result<void> VolumeObject::decode_sealed(wire::Decoder& in) {
     std::ranges::copy(salt, slot_.salt.begin());
     std::ranges::copy(wrapped, slot_.wrapped.begin());
   }
-  secrets_id_.bytes = get_uuid(in);
-  secrets_ = as_string(in.raw(std::tuple_size_v<DirectoryHashKey> + kSealBytes));
+  proof_id_.bytes = get_uuid(in);
+  proof_ = as_string(in.raw(kProofBytes + kSealBytes));
   if (!in.ok()) return damaged(kDamaged);
   return {};
 }

@@ -53,13 +53,10 @@ inline constexpr std::uint64_t kArgon2PassesMax = 64;
 inline constexpr std::uint64_t kArgon2MemoryMax = 1ULL << 30;
 inline constexpr std::size_t kPasswordBytesMax = 4096;
 
-using DirectoryHashKey = std::array<std::uint8_t, 16>;
-
 /// What a volume gives to who may open it.
 struct UnlockedVolume {
   VolumeParameters parameters;
   Sealer sealer;
-  DirectoryHashKey directory_hash_key{};  // the key of the hash of names in dirent keys
 };
 
 /// A new volume's object. Without a password the volume is not encrypted, and that stays so.
@@ -102,7 +99,9 @@ class VolumeObject {
   };
   [[nodiscard]] Result<VolumeKey> unwrap(std::string_view password) const;
   [[nodiscard]] Result<Sealer> sealer_for(std::optional<std::string_view> password) const;
-  [[nodiscard]] Result<UnlockedVolume> open_secrets(const Sealer& sealer) const;
+  /// Does the key belong to this object, and are its parameters what was written?
+  [[nodiscard]] Result<void> check_proof(const Sealer& sealer) const;
+  void seal_proof(const Sealer& sealer, Random& random);
   /// Puts the volume's key into a new key slot.
   [[nodiscard]] Result<void> wrap(const VolumeKey& key, std::string_view password,
                                   const Argon2Cost& cost, Random& random);
@@ -117,8 +116,8 @@ class VolumeObject {
   bool encrypted_ = false;
   std::string fixed_;  // the parameters' bytes, which the sealed parts vouch for
   KeySlot slot_;       // only when encrypted
-  SegmentId secrets_id_;
-  std::string secrets_;  // sealed
+  SegmentId proof_id_;
+  std::string proof_;  // sealed
 };
 
 }  // namespace cairn::format

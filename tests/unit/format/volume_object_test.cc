@@ -45,16 +45,9 @@ TEST(VolumeObject, OpensWithItsPasswordOrWithout) {
     const auto volume = open(make(password), password);
     ASSERT_TRUE(volume) << volume.error().message();
     EXPECT_EQ(volume->parameters, test_parameters());
-    EXPECT_NE(volume->directory_hash_key, DirectoryHashKey{});
     EXPECT_EQ(volume->sealer.kind() == Sealer::Kind::kEncrypted, password.has_value());
     EXPECT_TRUE(same_sealer(volume->sealer, open(make(password), password)->sealer));
   }
-}
-
-TEST(VolumeObject, HidesTheDirectoryHashKeyWhenEncrypted) {
-  const std::string object = make("secret");
-  const auto volume = open(object, "secret");
-  EXPECT_EQ(object.find(as_string(ByteView(volume->directory_hash_key))), std::string::npos);
 }
 
 TEST(VolumeObject, TellsWrongPasswordsAndDamageApart) {
@@ -92,7 +85,6 @@ TEST(VolumeObject, ChangesItsPasswordAndKeepsItsKey) {
   const auto after = open(*changed, "new");
   ASSERT_TRUE(after);
   EXPECT_TRUE(same_sealer(before->sealer, after->sealer));
-  EXPECT_EQ(before->directory_hash_key, after->directory_hash_key);
   const auto decoded = VolumeObject::decode(as_bytes(object));
   EXPECT_FAILS_WITH(FormatErrc::kWrongPassword,
                     decoded->change_password("bad", "new", kCheap, random));
@@ -113,7 +105,6 @@ TEST(VolumeObject, BecomesACopyOfItsOwnWithTheSameKey) {
     ASSERT_TRUE(volume) << volume.error().message();
     EXPECT_EQ(volume->parameters.identity.incarnation, Uuid{99});
     EXPECT_EQ(volume->parameters.identity.volume, test_parameters().identity.volume);
-    EXPECT_EQ(volume->directory_hash_key, original->directory_hash_key);
     EXPECT_TRUE(same_sealer(volume->sealer, original->sealer));
   }
 }
