@@ -1,0 +1,160 @@
+// What a writer and a taker make of answers that come late, or never. Most of the protocol's rules
+// are guarded by tests/sim; here are two that were once broken.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fsd/engine/engine.h"
+#include "fsd/format/names.h"
+#include "fsd/object_store/memory_store.h"
+#include "fsd/runtime/await.h"
+#include "tests/support/engine_host.h"
+
+namespace cairn::engine {
+namespace {
+
+using object_store::StoreErrc;
+using testing::EngineHost;
+using testing::SimRuntime;
+
+/// A connection on which a test decides what happens to single requests.
+class ScriptedStore final : public object_store::ObjectStore {
+ public:
+  explicit ScriptedStore(ObjectStore& inner) : inner_(inner) {}
+
+  /// What the sender hears instead of an answer; the request does not arrive.
+  std::function<std::optional<StoreErrc>(const std::string& key)> fail_get;
+  std::function<std::optional<StoreErrc>(const std::string& key)> fail_put;
+  /// True: the request waits for release().
+  std::function<bool(const std::string& key)> hold_get;
+  /// Puts that failed; each can be sent again.
+  std::vector<std::function<Task<Result<std::string>>()>> lost;
+
+  [[nodiscard]] bool holds() const { return held_; }
+  void release() {
+    hold_get = nullptr;
+    released_.notify_all();
+  }
+
+  Task<Result<object_store::Object>> get(std::string key, object_store::ByteRange range) override {
+    if (hold_get && hold_get(key)) {
+      held_ = true;
+      co_await released_.wait();
+    }
+    const auto failure = fail_get ? fail_get(key) : std::nullopt;
+    if (failure) co_return Error(*failure, "as the test wants it");
+    auto answer = co_await inner_.get(key, range);
+    co_return answer;
+  }
+  Task<Result<std::string>> put(std::string key, SharedBytes body,
+                                object_store::PutCondition condition) override {
+    const auto failure = fail_put ? fail_put(key) : std::nullopt;
+    if (failure) {
+      lost.push_back([this, key, body, condition] { return inner_.put(key, body, condition); });
+      co_return Error(*failure, "as the test wants it");
+    }
+    auto answer = co_await inner_.put(key, body, condition);
+    co_return answer;
+  }
+  Task<Result<void>> remove(std::string key) override { return inner_.remove(key); }
+  Task<Result<object_store::ListPage>> list(std::string prefix, std::string start_after,
+                                            std::uint32_t limit) override {
+    return inner_.list(prefix, start_after, limit);
+  }
+  [[nodiscard]] std::string description() const override { return "scripted"; }
+
+ private:
+  ObjectStore& inner_;
+  bool held_ = false;
+  Condition released_;
+};
+
+class ProtocolTest : public ::testing::Test {
+ protected:
+  void commit(EngineHost& host, const std::string& key) {
+    ASSERT_TRUE(sim_.wait([&] { return host.put(key, "value of " + key); }));
+    ASSERT_TRUE(sim_.wait([&] { return host.engine().sync(host.engine().open_segment()); }));
+  }
+  Result<void> checkpoint(EngineHost& host) {
+    sim_.run_for(std::chrono::seconds(2));  // until the index has everything
+    return sim_.wait([&] { return host.engine().checkpoint(); });
+  }
+
+  SimRuntime sim_{1};
+  object_store::MemoryStore bucket_;
+  ScriptedStore store_{bucket_};
+};
+
+// The late one must not be taken for the one that is tried then: that would lose what had changed
+// in between.
+TEST_F(ProtocolTest, ACheckpointOfUnknownOutcomeDoesNotLendItsGenerationToTheNext) {
+  EngineHost host(sim_, store_);
+  host.options.checkpoint_segments = 1000;
+  ASSERT_TRUE(host.start());
+  for (int i = 0; i < 60; ++i) commit(host, "c/base" + std::to_string(i));
+  ASSERT_TRUE(checkpoint(host));
+
+  commit(host, "c/first");
+  const std::string manifest(format::kManifestName);
+  bool sent = false;
+  store_.fail_put = [&](const std::string& key) -> std::optional<StoreErrc> {
+    if (key != manifest) return std::nullopt;
+    sent = true;
+    return StoreErrc::kUnavailable;
+  };
+  store_.fail_get = [&](const std::string& key) -> std::optional<StoreErrc> {
+    if (!sent || key != manifest) return std::nullopt;
+    return StoreErrc::kAccessDenied;
+  };
+  ASSERT_FALSE(checkpoint(host));
+  store_.fail_put = nullptr;
+  store_.fail_get = nullptr;
+
+  commit(host, "c/second");
+  ASSERT_EQ(store_.lost.size(), 1U);
+  ASSERT_TRUE(sim_.wait([&] { return store_.lost.front()(); }));
+  EXPECT_FALSE(checkpoint(host)) << "it must find that the earlier one has arrived";
+  EXPECT_FALSE(host.failure()) << "and go on";
+  ASSERT_TRUE(checkpoint(host));
+
+  EngineHost fresh(sim_, bucket_);
+  ASSERT_TRUE(fresh.start());
+  for (const char* key : {"c/base0", "c/first", "c/second"}) EXPECT_TRUE(fresh.find(key)) << key;
+}
+
+// What it read ended in an empty slot; when it looks behind the window, the writer has gone on.
+TEST_F(ProtocolTest, ATakeOverDoesNotTakeTheProgressOfARunningWriterForAHole) {
+  EngineHost writer(sim_, bucket_);
+  writer.setup.window = 2;
+  ASSERT_TRUE(writer.start());
+  commit(writer, "c/before");
+  const Seq end = writer.engine().open_segment();
+
+  EngineHost taker(sim_, store_);
+  const std::string behind = format::log_name(Seq(end.value() + writer.setup.window));
+  int looks = 0;
+  store_.hold_get = [&](const std::string& key) {
+    looks += key == format::kManifestName ? 1 : 0;
+    return looks == 2 && key == behind;  // claimed, read the log, looked: now for a hole
+  };
+  std::optional<Task<Result<OpenedLog>>> taking;
+  auto volume = sim_.wait([&] { return set_up_volume(sim_.runtime(), bucket_, {}); })->volume;
+  sim_.in_core([&] {
+    taking.emplace(
+        take_over({sim_.runtime(), store_, taker.index, volume.parameters, volume.sealer}));
+  });
+  while (!store_.holds()) ASSERT_TRUE(sim_.run_one());
+  for (int i = 0; i < 5; ++i) commit(writer, "c/during" + std::to_string(i));
+  sim_.in_core([&] { store_.release(); });
+  const auto taken = sim_.wait(std::move(*taking));
+  ASSERT_TRUE(taken) << taken.error().message();
+  EXPECT_GT(taken->epoch_start, Seq(end.value() + writer.setup.window));
+  EXPECT_TRUE((*taker.index.snapshot())->find("c/during4").value());
+}
+
+}  // namespace
+}  // namespace cairn::engine
