@@ -47,8 +47,9 @@ class TaggedVolume final : public engine::Volume {
   [[nodiscard]] Seq open_segment() const override { return inner_.open_segment(); }
   [[nodiscard]] Seq durable_end() const override { return inner_.durable_end(); }
   Task<Result<void>> sync(Seq upto) override { return inner_.sync(upto); }
-  Task<Result<void>> read(engine::DataRef from, MutableByteView into) override {
-    return inner_.read(from, into);
+  Task<Result<void>> read(engine::DataRef from, MutableByteView into,
+                          const CancelFlag* cancel) override {
+    return inner_.read(from, into, cancel);
   }
   void prefetch(engine::DataRef from, std::uint64_t length) override {
     inner_.prefetch(from, length);
