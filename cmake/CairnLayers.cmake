@@ -7,7 +7,7 @@ set(CAIRN_LAYER_config base)
 set(CAIRN_LAYER_format base wire)
 set(CAIRN_LAYER_object_store base runtime)
 set(CAIRN_LAYER_s3 base runtime object_store)
-set(CAIRN_LAYER_index base runtime format)
+set(CAIRN_LAYER_index base)
 set(CAIRN_LAYER_engine base runtime format object_store index)
 # Of wire, vfs needs the ACLs of extended attributes: the kernel's encoding, not the bucket's.
 set(CAIRN_LAYER_vfs base runtime wire format engine)

@@ -47,6 +47,7 @@ class Snapshot {
   virtual Result<std::optional<std::string_view>> find(std::string_view key) = 0;
   /// Keys in [first, end) ascending, until `visit` returns false. An empty `end` means no end.
   virtual Result<void> scan(std::string_view first, std::string_view end, const Visitor& visit) = 0;
+  /// The greatest key in [first, key], with its value.
   virtual Result<std::optional<std::pair<std::string_view, std::string_view>>> find_floor(
       std::string_view first, std::string_view key) = 0;
   [[nodiscard]] virtual const Stamp& stamp() const = 0;

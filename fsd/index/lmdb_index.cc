@@ -14,8 +14,9 @@
 #include "fsd/base/check.h"
 #include "fsd/base/log.h"
 #include "fsd/index/changes.h"
+#include "fsd/index/lmdb_calls.h"
 #include "fsd/index/lmdb_error.h"
-#include "fsd/index/value_checksum.h"
+#include "fsd/index/lmdb_snapshot.h"
 
 // Layout. One LMDB environment, DIRECTORY/data.mdb, with two databases: "meta" holds the metadata
 // keys as they are, "stamp" holds the version of this layout, the volume and the position. Both
@@ -41,11 +42,9 @@
 // times what the file has now, whichever is more, and half of that as long as the kernel refuses
 // (RLIMIT_AS). Outgrowing it is kFull until the next start.
 //
-// Reading. A snapshot is a read transaction and two cursors that live as long as it does: one for
-// find and find_floor, one for scan, whose visitor may look other keys up. A cursor that stays put
-// answers for keys of the page that it is in without going down the tree again. Values are views
-// into the map. MDB_NOTLS frees snapshots from the thread that made them; MDB_NORDAHEAD keeps a
-// random read from pulling in neighbours when the index is larger than memory.
+// Reading. A snapshot is a read transaction (lmdb_snapshot.h); values are views into the map.
+// MDB_NOTLS frees snapshots from the thread that made them; MDB_NORDAHEAD keeps a random read from
+// pulling in neighbours when the index is larger than memory.
 //
 // Locking. LMDB's own lock file would let two processes share the environment, which is not what
 // we want: the writer of one daemon must not go on from the other's position. Hence a flock on a
@@ -59,93 +58,7 @@ constexpr std::uint64_t kMapBytesMin = 1ULL << 20;
 constexpr unsigned kReadersMax = 512;
 constexpr unsigned kEnvironmentFlags = MDB_NOTLS | MDB_NORDAHEAD;
 
-std::string data_path(const std::string& directory) { return directory + "/data.mdb"; }
 std::string suspect_path(const std::string& directory) { return directory + "/suspect"; }
-
-MDB_val to_val(std::string_view bytes) {
-  return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB does not write to it
-}
-std::string_view to_view(const MDB_val& val) {
-  return {static_cast<const char*>(val.mv_data), val.mv_size};
-}
-
-Error damaged(const std::string& directory, std::string why) {
-  return {IndexErrc::kDamaged, "not an index that can be used",
-          data_path(directory) + ": " + std::move(why)};
-}
-
-struct AssertionFailed {};
-
-/// Calls LMDB; an assertion of its own that fails on the way is MDB_CORRUPTED.
-template <class Call>
-int guarded(Call&& call) {
-  try {
-    return call();
-  } catch (const AssertionFailed&) {
-    return MDB_CORRUPTED;
-  }
-}
-
-Result<std::string> get_field(MDB_txn* txn, MDB_dbi stamp, const char* name,
-                              const std::string& path) {
-  MDB_val key = to_val(name);
-  MDB_val value{};
-  const int rc = guarded([&] { return mdb_get(txn, stamp, &key, &value); });
-  if (rc == MDB_NOTFOUND) return std::string();
-  if (rc != MDB_SUCCESS) return lmdb_error(rc, "cannot read the local index", path);
-  return std::string(to_view(value));
-}
-
-Result<Stamp> get_stamp(MDB_txn* txn, MDB_dbi dbi, const std::string& path) {
-  Stamp stamp;
-  TRY(stamp.volume, get_field(txn, dbi, "volume", path));
-  TRY(stamp.position, get_field(txn, dbi, "position", path));
-  return stamp;
-}
-
-int put_field(MDB_txn* txn, MDB_dbi stamp, const char* name, std::string_view text) {
-  MDB_val key = to_val(name);
-  MDB_val value = to_val(text);
-  return mdb_put(txn, stamp, &key, &value, 0);
-}
-
-int put_stamp(MDB_txn* txn, MDB_dbi dbi, const Stamp& stamp) {
-  return guarded([&] {
-    const int rc = put_field(txn, dbi, "volume", stamp.volume);
-    return rc != MDB_SUCCESS ? rc : put_field(txn, dbi, "position", stamp.position);
-  });
-}
-
-/// Puts and deletes what is sorted by key, through one cursor. Keys past the last one in the
-/// database are appended as long as they ascend, which fills pages and searches nothing.
-int write_sorted(MDB_txn* txn, MDB_dbi dbi, std::span<const Change* const> changes) {
-  MDB_cursor* cursor = nullptr;
-  int rc = mdb_cursor_open(txn, dbi, &cursor);
-  if (rc != MDB_SUCCESS) return rc;
-  MDB_val key{};
-  MDB_val value{};
-  rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
-  std::string last(rc == MDB_SUCCESS ? to_view(key) : std::string_view{});
-  if (rc == MDB_NOTFOUND) rc = MDB_SUCCESS;
-  for (auto change = changes.begin(); change != changes.end() && rc == MDB_SUCCESS; ++change) {
-    key = to_val((*change)->key);
-    if ((*change)->value) {
-      const bool past_the_end = (*change)->key > last;
-      value = {(*change)->value->size() + kChecksumBytes, nullptr};
-      const unsigned append = past_the_end ? MDB_APPEND : 0;
-      rc = mdb_cursor_put(cursor, &key, &value, MDB_RESERVE | append);
-      if (rc != MDB_SUCCESS) break;
-      store_checked((*change)->key, *(*change)->value, static_cast<char*>(value.mv_data));
-      if (past_the_end) last.assign((*change)->key);
-    } else {
-      rc = mdb_cursor_get(cursor, &key, &value, MDB_SET);
-      if (rc == MDB_SUCCESS) rc = mdb_cursor_del(cursor, 0);
-      if (rc == MDB_NOTFOUND) rc = MDB_SUCCESS;
-    }
-  }
-  mdb_cursor_close(cursor);
-  return rc;
-}
 
 /// The file must be as long as the newest meta page says; LMDB would find out by SIGBUS.
 Result<void> check_length(MDB_env* environment, const std::string& directory) {
@@ -156,30 +69,31 @@ Result<void> check_length(MDB_env* environment, const std::string& directory) {
   int fd = -1;
   mdb_env_get_fd(environment, &fd);
   struct stat file{};
-  if (::fstat(fd, &file) != 0) return errno_error(errno, "cannot stat the local index");
+  if (::fstat(fd, &file) != 0) {
+    return system_error(errno, "cannot look at the local index", data_path(directory));
+  }
   if (info.me_last_pgno >= static_cast<std::uint64_t>(file.st_size) / stat.ms_psize &&
       file.st_size > 0) {
-    return damaged(directory, "it is shorter than it says");
+    return damaged_index(directory, "it is shorter than it says");
   }
   return {};
 }
 
-Result<int> lock_directory(const std::string& directory) {
+/// Holds the lock for as long as it is open.
+Result<UniqueFd> lock_directory(const std::string& directory) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Error({errno, std::generic_category()}, "cannot make the cache directory", directory);
+    return system_error(errno, "cannot make the cache directory", directory);
   }
   const std::string path = directory + "/lock";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return Error({errno, std::generic_category()}, "cannot open", path);
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  const int number = errno;
-  ::close(fd);
-  if (number == EWOULDBLOCK) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return system_error(errno, "cannot open", path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno == EWOULDBLOCK) {
     return Error(IndexErrc::kLocked,
                  "another daemon uses this cache directory: give each one a --name of its own",
                  directory);
   }
-  return Error({number, std::generic_category()}, "cannot lock", path);
+  return system_error(errno, "cannot lock", path);
 }
 
 }  // namespace
@@ -197,8 +111,9 @@ class LmdbIndex::WriteTransaction {
 
   Result<void> begin() {
     const std::string& directory = index_.options_.directory;
-    if (index_.environment_ == nullptr) return damaged(directory, "it could not be made anew");
-    if (index_.suspect_) return damaged(directory, "it was found damaged");
+    if (index_.environment_ == nullptr)
+      return damaged_index(directory, "it could not be made anew");
+    if (index_.suspect_) return damaged_index(directory, "it was found damaged");
     return ok(mdb_txn_begin(index_.environment_, nullptr, 0, &txn_));
   }
   Result<void> commit() {
@@ -218,153 +133,24 @@ class LmdbIndex::WriteTransaction {
   MDB_txn* txn_ = nullptr;
 };
 
-class LmdbIndex::LmdbSnapshot final : public Snapshot {
- public:
-  explicit LmdbSnapshot(LmdbIndex& index) : index_(index) { ++index_.snapshots_; }
-  LmdbSnapshot(const LmdbSnapshot&) = delete;
-  LmdbSnapshot& operator=(const LmdbSnapshot&) = delete;
-  ~LmdbSnapshot() override {
-    // Cursors of read transactions are ours to close, before or after the transaction.
-    if (point_ != nullptr) mdb_cursor_close(point_);
-    if (range_ != nullptr) mdb_cursor_close(range_);
-    if (txn_ != nullptr) mdb_txn_abort(txn_);
-    --index_.snapshots_;
-  }
-
-  Result<void> begin() {
-    TRY_OK(ok(mdb_txn_begin(index_.environment_, nullptr, MDB_RDONLY, &txn_)));
-    TRY_OK(ok(mdb_cursor_open(txn_, index_.meta_, &point_)));
-    TRY_OK(ok(mdb_cursor_open(txn_, index_.meta_, &range_)));
-    return load_stamp();
-  }
-
-  Result<void> renew() override {
-    const std::size_t before = mdb_txn_id(txn_);
-    mdb_txn_reset(txn_);  // keeps the slot in the table of readers, so that renewing takes no lock
-    TRY_OK(ok(mdb_txn_renew(txn_)));
-    TRY_OK(ok(mdb_cursor_renew(txn_, point_)));
-    TRY_OK(ok(mdb_cursor_renew(txn_, range_)));
-    if (mdb_txn_id(txn_) == before) return {};
-    return load_stamp();
-  }
-
-  Result<std::optional<std::string_view>> find(std::string_view key) override {
-    if (key.empty() || key.size() > kKeyBytesMax) return std::nullopt;
-    MDB_val wanted = to_val(key);
-    MDB_val value{};
-    const int rc = get(point_, wanted, value, MDB_SET);
-    if (rc == MDB_SUCCESS) [[likely]]
-      return checked(key, value);
-    if (rc == MDB_NOTFOUND) return std::nullopt;
-    return failed(rc);
-  }
-
-  Result<void> scan(std::string_view first, std::string_view end, const Visitor& visit) override {
-    if (!scanning_) {
-      scanning_ = true;
-      auto result = scan_with(range_, first, end, visit);
-      scanning_ = false;
-      return result;
-    }
-    // A scan from within a scan's visitor: rare, and pays for a cursor of its own.
-    MDB_cursor* inner = nullptr;
-    TRY_OK(ok(mdb_cursor_open(txn_, index_.meta_, &inner)));
-    auto result = scan_with(inner, first, end, visit);
-    mdb_cursor_close(inner);
-    return result;
-  }
-
-  Result<std::optional<std::pair<std::string_view, std::string_view>>> find_floor(
-      std::string_view first, std::string_view key) override {
-    MDB_val at = to_val(key);
-    MDB_val value{};
-    int rc = seek(point_, at, value);
-    if (rc == MDB_NOTFOUND) {
-      rc = get(point_, at, value, MDB_LAST);
-    } else if (rc == MDB_SUCCESS && to_view(at) != key) {
-      rc = get(point_, at, value, MDB_PREV);
-    }
-    if (rc == MDB_NOTFOUND) return std::nullopt;
-    if (rc != MDB_SUCCESS) return failed(rc);
-    if (to_view(at) < first || to_view(at) > key) return std::nullopt;
-    TRY(const std::string_view bytes, checked(to_view(at), value));
-    return std::pair(to_view(at), bytes);
-  }
-
-  [[nodiscard]] const Stamp& stamp() const override { return stamp_content_; }
-
- private:
-  static int get(MDB_cursor* cursor, MDB_val& key, MDB_val& value, MDB_cursor_op operation) {
-    return guarded([&] { return mdb_cursor_get(cursor, &key, &value, operation); });
-  }
-  /// To the first key that is not less than `at`.
-  static int seek(MDB_cursor* cursor, MDB_val& at, MDB_val& value) {
-    return get(cursor, at, value, at.mv_size == 0 ? MDB_FIRST : MDB_SET_RANGE);
-  }
-
-  Result<void> scan_with(MDB_cursor* cursor, std::string_view first, std::string_view end,
-                         const Visitor& visit) {
-    MDB_val key = to_val(first);
-    MDB_val value{};
-    int rc = seek(cursor, key, value);
-    while (rc == MDB_SUCCESS) {
-      if (!end.empty() && to_view(key) >= end) return {};
-      TRY(const std::string_view bytes, checked(to_view(key), value));
-      if (!visit(to_view(key), bytes)) return {};
-      rc = get(cursor, key, value, MDB_NEXT);
-    }
-    if (rc == MDB_NOTFOUND) return {};
-    return failed(rc);
-  }
-
-  Result<std::string_view> checked(std::string_view key, const MDB_val& stored) const {
-    const auto value = find_checked(key, to_view(stored));
-    if (value) [[likely]]
-      return *value;
-    index_.set_suspect("a value does not match its checksum");
-    return damaged(index_.options_.directory, "a value does not match its checksum");
-  }
-
-  Result<void> load_stamp() {
-    TRY(stamp_content_, get_stamp(txn_, index_.stamp_, data_path(index_.options_.directory)));
-    return {};
-  }
-
-  [[nodiscard]] Error failed(int rc) const {
-    return lmdb_error(rc, "cannot read the local index", data_path(index_.options_.directory));
-  }
-  [[nodiscard]] Result<void> ok(int rc) const {
-    if (rc == MDB_SUCCESS) return {};
-    return failed(rc);
-  }
-
-  LmdbIndex& index_;
-  MDB_txn* txn_ = nullptr;
-  MDB_cursor* point_ = nullptr;
-  MDB_cursor* range_ = nullptr;
-  bool scanning_ = false;
-  Stamp stamp_content_;
-};
-
-LmdbIndex::LmdbIndex(Options options, int lock_fd)
-    : options_(std::move(options)), lock_fd_(lock_fd) {}
+LmdbIndex::LmdbIndex(Options options, UniqueFd lock)
+    : options_(std::move(options)), lock_(std::move(lock)) {}
 
 LmdbIndex::~LmdbIndex() {
   CHECK(snapshots_ == 0);
   close_environment();
-  ::close(lock_fd_);
 }
 
 Result<std::unique_ptr<LmdbIndex>> LmdbIndex::open(Options options) {
-  TRY(const int lock_fd, lock_directory(options.directory));
-  std::unique_ptr<LmdbIndex> index(new LmdbIndex(std::move(options), lock_fd));
+  TRY(UniqueFd lock, lock_directory(options.directory));
+  std::unique_ptr<LmdbIndex> index(new LmdbIndex(std::move(options), std::move(lock)));
   TRY_OK(index->open_environment());
   return index;
 }
 
 Result<LmdbIndex::Opened> LmdbIndex::open_or_recreate(Options options) {
-  TRY(const int lock_fd, lock_directory(options.directory));
-  std::unique_ptr<LmdbIndex> index(new LmdbIndex(std::move(options), lock_fd));
+  TRY(UniqueFd lock, lock_directory(options.directory));
+  std::unique_ptr<LmdbIndex> index(new LmdbIndex(std::move(options), std::move(lock)));
   auto opened = index->open_environment();
   if (opened) return Opened{.index = std::move(index), .thrown_away = {}};
   if (!is(opened.error(), IndexErrc::kDamaged)) return std::move(opened).error();
@@ -383,15 +169,14 @@ void LmdbIndex::set_suspect(const char* why) {
   if (suspect_.exchange(true)) return;
   log::error("the local index in {} is damaged ({}); the next start rebuilds it",
              options_.directory, why);
-  const int fd = ::open(suspect_path(options_.directory).c_str(),
-                        O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);
+  const UniqueFd mark(
+      ::open(suspect_path(options_.directory).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 }
 
 Result<void> LmdbIndex::open_environment() {
   const std::string path = data_path(options_.directory);
   if (::access(suspect_path(options_.directory).c_str(), F_OK) == 0) {
-    return damaged(options_.directory, "the last daemon found it so");
+    return damaged_index(options_.directory, "the last daemon found it so");
   }
   struct stat file{};
   const bool exists = ::stat(path.c_str(), &file) == 0;
@@ -431,7 +216,8 @@ Result<void> LmdbIndex::open_databases() {
   const unsigned create = fresh ? MDB_CREATE : 0;
   for (auto [name, dbi] : {std::pair("stamp", &stamp_), std::pair("meta", &meta_)}) {
     const int rc = guarded([&] { return mdb_dbi_open(txn.get(), name, create, dbi); });
-    if (rc == MDB_NOTFOUND) return damaged(options_.directory, "it is somebody else's database");
+    if (rc == MDB_NOTFOUND)
+      return damaged_index(options_.directory, "it is somebody else's database");
     TRY_OK(txn.ok(rc));
   }
   if (fresh) {
@@ -440,7 +226,7 @@ Result<void> LmdbIndex::open_databases() {
   }
   TRY(const auto version, get_field(txn.get(), stamp_, "version", data_path(options_.directory)));
   if (version != kVersion) {
-    return damaged(options_.directory, "its version is \"" + version + "\"");
+    return damaged_index(options_.directory, "its version is \"" + version + "\"");
   }
   TRY_OK(get_stamp(txn.get(), stamp_, data_path(options_.directory)));
   return txn.commit();  // of nothing; keeps the handles of the databases
@@ -456,15 +242,22 @@ Result<void> LmdbIndex::remove_files() {
   for (const char* name : {"/data.mdb", "/lock.mdb", "/suspect"}) {
     const std::string path = options_.directory + name;
     if (::unlink(path.c_str()) == 0 || errno == ENOENT) continue;
-    return Error({errno, std::generic_category()}, "cannot remove", path);
+    return system_error(errno, "cannot remove", path);
   }
   return {};
 }
 
 Result<std::unique_ptr<Snapshot>> LmdbIndex::snapshot() {
   std::shared_lock lock(environment_mutex_);
-  if (environment_ == nullptr) return damaged(options_.directory, "it could not be made anew");
-  auto snapshot = std::make_unique<LmdbSnapshot>(*this);
+  if (environment_ == nullptr)
+    return damaged_index(options_.directory, "it could not be made anew");
+  auto snapshot = std::make_unique<LmdbSnapshot>(
+      LmdbSnapshot::Source{.environment = environment_,
+                           .meta = meta_,
+                           .stamp = stamp_,
+                           .directory = options_.directory,
+                           .on_damage = [this](const char* why) { set_suspect(why); },
+                           .count = snapshots_});
   TRY_OK(snapshot->begin());
   return snapshot;
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <shared_mutex>
 
+#include "fsd/base/unique_fd.h"
 #include "fsd/index/index.h"
 
 struct MDB_env;
@@ -41,10 +42,9 @@ class LmdbIndex final : public Index {
   [[nodiscard]] std::uint64_t disk_bytes() const override;
 
  private:
-  class LmdbSnapshot;
   class WriteTransaction;
 
-  LmdbIndex(Options options, int lock_fd);
+  LmdbIndex(Options options, UniqueFd lock);
   Result<void> open_environment();
   Result<void> open_databases();
   Result<void> remove_files();
@@ -54,7 +54,7 @@ class LmdbIndex final : public Index {
   void set_suspect(const char* why);
 
   const Options options_;
-  const int lock_fd_;                    // holds the flock
+  const UniqueFd lock_;                  // holds the flock
   std::shared_mutex environment_mutex_;  // shared to begin a snapshot, exclusive to swap the files
   MDB_env* environment_ = nullptr;
   unsigned meta_ = 0;   // MDB_dbi

@@ -6,7 +6,8 @@
 
 namespace cairn::index {
 
-/// An Index in memory, for simulation and tests: a "disk" that survives the daemon which uses it.
+/// An Index in memory, for `memory:` volumes, simulation and tests: there it is a "disk" that
+/// survives the daemon which uses it.
 /// Contents are immutable chunks that versions share, so that a snapshot costs a pointer and an
 /// apply() copies only the chunks that it changes.
 /// Lifetime: outlives its snapshots and any number of simulated daemons.
