@@ -12,6 +12,17 @@ Error index_failed(const Error& error) {
   return Error(EngineErrc::kDamaged, "the local index cannot be read");
 }
 
+/// The greatest key that is less than `key`, among those that the index takes.
+std::string key_before(std::string_view key) {
+  std::string before(key);
+  const auto last = static_cast<unsigned char>(before.back());
+  before.pop_back();
+  if (last == 0) return before;
+  before.push_back(static_cast<char>(last - 1));
+  before.resize(index::kKeyBytesMax, '\xff');
+  return before;
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> Metadata::find(std::string_view key) {
@@ -74,14 +85,7 @@ Result<std::optional<std::pair<std::string, std::string>>> Metadata::find_floor(
       return Found(std::pair(std::string((*older)->first), std::string((*older)->second)));
     }
     // The candidate is deleted in the overlay: look below it.
-    bound.assign((*older)->first);
-    if (bound == first) return Found();
-    if (bound.back() == '\0') {
-      bound.pop_back();
-    } else {
-      bound.back() = static_cast<char>(static_cast<unsigned char>(bound.back()) - 1);
-      bound.append(64, '\xff');
-    }
+    bound = key_before((*older)->first);
     if (bound < first) return Found();
   }
 }
