@@ -68,16 +68,38 @@ Result<void> load_table(index::Index& index, ByteView object, const format::Seal
 }
 
 /// Loads a table as it was fetched, on the index thread.
-Task<Result<void>> load_fetched(LogAccess access, std::string name, FetchedObject object) {
-  if (!object) {
-    if (!is(object.error(), object_store::StoreErrc::kNotFound)) co_return object.error();
-    co_return Error(EngineErrc::kLost, "a checkpoint table is gone from the bucket", name);
-  }
+Task<Result<void>> load_fetched(LogAccess access, FetchedObject object) {
+  if (!object) co_return object.error();
   auto load = [&] { return load_table(access.index, object->body.view(), access.sealer); };
-  auto loaded = co_await RunOn(access.runtime.indexing, access.runtime.core, load);
-  if (!loaded && is(loaded.error(), format::FormatErrc::kDamaged)) {
-    co_return Error(EngineErrc::kDamaged, "a checkpoint table is damaged", name);
+  co_return co_await RunOn(access.runtime.indexing, access.runtime.core, load);
+}
+
+// The log before a checkpoint is gone, so what its tables say is nowhere else in the bucket.
+Error without_table(const Error& why, const std::string& name) {
+  if (is(why, object_store::StoreErrc::kNotFound)) {
+    return Error(EngineErrc::kLost,
+                 "a checkpoint table is gone from the bucket: bring this object back from a backup "
+                 "or a version, or start where the volume's local index still is",
+                 name);
   }
+  if (is(why, format::FormatErrc::kDamaged)) {
+    return Error(EngineErrc::kDamaged,
+                 "a checkpoint table is damaged: bring this object back from a backup or a "
+                 "version, or start where the volume's local index still is",
+                 name);
+  }
+  return why;
+}
+
+/// One that arrives damaged is asked for once more: the store or the way from it may have erred.
+Task<Result<void>> load_or_ask_again(LogAccess access, std::string name, FetchedObject object) {
+  auto loaded = co_await load_fetched(access, std::move(object));
+  if (!loaded && is(loaded.error(), format::FormatErrc::kDamaged)) {
+    log::warn("{} does not match its seals; asking again", name);
+    FetchedObject again = co_await access.store.get(name, {});
+    loaded = co_await load_fetched(access, std::move(again));
+  }
+  if (!loaded) co_return without_table(loaded.error(), name);
   co_return loaded;
 }
 
@@ -96,7 +118,7 @@ Task<Result<void>> load_tables(LogAccess access, std::vector<format::TableInfo> 
     FetchedObject object = co_await first;
     fetches.pop_front();
     if (!loaded) continue;
-    loaded = co_await load_fetched(access, tables[number].name, std::move(object));
+    loaded = co_await load_or_ask_again(access, tables[number].name, std::move(object));
     if (loaded && (number + 1) % kTablesPerReport == 0) {
       log::info("loading the index: {} of {} tables", number + 1, tables.size());
     }

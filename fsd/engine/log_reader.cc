@@ -1,5 +1,6 @@
 #include "fsd/engine/log_reader.h"
 
+#include "fsd/base/log.h"
 #include "fsd/engine/limits.h"
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
@@ -28,6 +29,13 @@ format::Position position_after(const format::SegmentHeader& header) {
 }
 
 Task<Result<std::optional<format::SegmentFront>>> LogReader::read_front(Seq seq) {
+  auto front = co_await read_front_once(seq);
+  if (front || !is(front.error(), EngineErrc::kDamaged)) co_return front;
+  log::warn("{}; asking again", front.error().message());
+  co_return co_await read_front_once(seq);
+}
+
+Task<Result<std::optional<format::SegmentFront>>> LogReader::read_front_once(Seq seq) {
   using Found = std::optional<format::SegmentFront>;
   const std::string key = format::log_name(seq);
   auto object = co_await store_.get(key, {.offset = 0, .length = kFrontBytesGuess});

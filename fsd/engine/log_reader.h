@@ -35,7 +35,8 @@ class LogReader {
   /// Up to `count` segments from `from` on, asked for at the same time.
   /// Fails with: StoreErrc.
   Task<Result<Run>> read_run(format::Position from, std::size_t count);
-  /// The front of one segment; nothing if the slot is empty. kDamaged if it cannot be decoded.
+  /// The front of one segment; nothing if the slot is empty. kDamaged if it cannot be decoded, the
+  /// second time either.
   Task<Result<std::optional<format::SegmentFront>>> read_front(Seq seq);
   /// True if anything stands in [first, first + count).
   Task<Result<bool>> anything_in(Seq first, std::uint64_t count);
@@ -43,6 +44,7 @@ class LogReader {
  private:
   [[nodiscard]] std::optional<Error> cannot_follow(const format::Position& at,
                                                    const format::SegmentHeader& header) const;
+  Task<Result<std::optional<format::SegmentFront>>> read_front_once(Seq seq);
   Task<Result<bool>> exists(Seq seq);
 
   object_store::ObjectStore& store_;

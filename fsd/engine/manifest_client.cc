@@ -1,5 +1,6 @@
 #include "fsd/engine/manifest_client.h"
 
+#include "fsd/base/log.h"
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/engine/volume.h"
 #include "fsd/format/format_error.h"
@@ -16,6 +17,13 @@ bool same_version(const format::Manifest& a, const format::Manifest& b) {
 }
 
 Task<Result<StoredManifest>> ManifestClient::get() {
+  auto manifest = co_await get_once();
+  if (manifest || !is(manifest.error(), EngineErrc::kDamaged)) co_return manifest;
+  log::warn("{}; asking again", manifest.error().message());
+  co_return co_await get_once();
+}
+
+Task<Result<StoredManifest>> ManifestClient::get_once() {
   auto object = co_await store_.get(std::string(format::kManifestName), {});
   if (!object) {
     if (is(object.error(), StoreErrc::kNotFound)) {

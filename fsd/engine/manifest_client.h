@@ -27,6 +27,7 @@ class ManifestClient {
                  format::VolumeIdentity identity, Random& random)
       : store_(store), sealer_(std::move(sealer)), identity_(identity), random_(random) {}
 
+  /// One that arrives damaged is asked for once more.
   Task<Result<StoredManifest>> get();
   /// Compare-and-swap: `known` becomes `wanted`, which must differ from everything that was ever
   /// written (epoch, nonce, a generation that only grows). Nothing: another writer was faster.
@@ -37,6 +38,8 @@ class ManifestClient {
   Task<Result<bool>> create(format::Manifest first);
 
  private:
+  Task<Result<StoredManifest>> get_once();
+
   object_store::ObjectStore& store_;
   format::Sealer sealer_;
   format::VolumeIdentity identity_;

@@ -14,53 +14,14 @@
 #include "fsd/object_store/limited_store.h"
 #include "fsd/object_store/memory_store.h"
 #include "fsd/runtime/real_runtime.h"
+#include "tests/support/bad_link.h"
 #include "tests/support/sim_runtime.h"
 
 namespace cairn::engine {
 namespace {
 
-using object_store::ByteRange;
-using object_store::Object;
-
 constexpr std::uint64_t kMiB = 1U << 20;
 constexpr std::size_t kFrame = format::kFrameBytesDefault;
-
-/// Flips a byte of the answers to the next `bad_gets` GETs, and notes what was asked for.
-class BadLink final : public object_store::ObjectStore {
- public:
-  explicit BadLink(ObjectStore& inner) : inner_(inner) {}
-  Task<Result<Object>> get(std::string key, ByteRange range) override {
-    lengths.push_back(range.length);
-    gets_peak = std::max(gets_peak, ++gets_under_way);
-    auto object = co_await inner_.get(std::move(key), range);
-    --gets_under_way;
-    if (object && bad_gets > 0) {
-      --bad_gets;
-      std::string bytes(as_string(object->body.view()));
-      bytes[bytes.size() / 2] ^= 1;
-      object->body = SharedBytes::from(std::move(bytes));
-    }
-    co_return object;
-  }
-  Task<Result<std::string>> put(std::string key, SharedBytes body,
-                                object_store::PutCondition condition) override {
-    return inner_.put(std::move(key), std::move(body), std::move(condition));
-  }
-  Task<Result<void>> remove(std::string key) override { return inner_.remove(std::move(key)); }
-  Task<Result<object_store::ListPage>> list(std::string prefix, std::string after,
-                                            std::uint32_t limit) override {
-    return inner_.list(std::move(prefix), std::move(after), limit);
-  }
-  [[nodiscard]] std::string description() const override { return inner_.description(); }
-
-  int bad_gets = 0;
-  std::vector<std::uint64_t> lengths;
-  std::uint64_t gets_under_way = 0;
-  std::uint64_t gets_peak = 0;
-
- private:
-  ObjectStore& inner_;
-};
 
 class FrameReaderTest : public ::testing::Test {
  protected:
@@ -137,7 +98,7 @@ class FrameReaderTest : public ::testing::Test {
       counting_,
       sim_.runtime(),
       {.concurrent_max = 1000, .latency = std::chrono::milliseconds(20)}};
-  BadLink link_{slow_};
+  testing::BadLink link_{slow_};
   format::Sealer sealer_;
   FrameCache cache_;
   std::map<Seq, FrameTables::Table> tables_;
