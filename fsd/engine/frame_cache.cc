@@ -59,6 +59,11 @@ std::uint64_t FrameCache::table_bytes() const {
   return nodes_.capacity() * sizeof(Node) + buckets_.size() * sizeof(Index);
 }
 
+std::uint64_t FrameCache::probation_room() const {
+  const std::uint64_t main = lists_[static_cast<std::size_t>(Queue::kMain)].bytes;
+  return std::max(probation_bytes_max_, value_bytes_max_ - std::min(value_bytes_max_, main));
+}
+
 FrameCache::Index& FrameCache::bucket_of(const FrameKey& key) {
   const std::uint64_t hash =
       (std::hash<format::SegmentId>{}(key.segment) + key.frame) * 0x9E3779B97F4A7C15ULL;

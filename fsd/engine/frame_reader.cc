@@ -191,7 +191,8 @@ void FrameReader::prefetch(DataRef from, std::uint64_t length) {
 }
 
 std::uint64_t FrameReader::read_ahead_bytes_max() const {
-  return std::min(options_.read_ahead_bytes_max, cache_.probation_bytes_max() / 2);
+  // A quarter: what is under way is in memory beside the cache, as stored and opened.
+  return std::min(options_.read_ahead_bytes_max, cache_.probation_room() / 4);
 }
 
 Task<> FrameReader::stop() { return gate_.close(); }

@@ -138,11 +138,28 @@ TEST(FrameCache, AChangedHotSetReplacesTheOldOne) {
 TEST(FrameCache, WhatWasReadAheadOutlivesWhatIsReadMeanwhile) {
   FrameCache cache(64 * kMiB);
   for (std::uint32_t i = 0; i < 2000; ++i) read(cache, key(9, i));  // full
-  const auto ahead = static_cast<std::uint32_t>(cache.probation_bytes_max() / 2 / kFrame);
+  EXPECT_GT(cache.probation_room(), 60 * kMiB) << "of which nothing is hot";
+  const auto ahead = static_cast<std::uint32_t>(cache.probation_room() / 2 / kFrame);
   for (std::uint32_t i = 0; i < ahead; ++i)
     cache.insert(key(1, i), frame_of(kFrame), Use::kReadAhead);
   for (std::uint32_t i = 0; i < ahead / 2; ++i) read(cache, key(2, i));
   for (std::uint32_t i = 0; i < ahead; ++i) EXPECT_TRUE(cache.contains(key(1, i))) << i;
+}
+
+TEST(FrameCache, HasLessRoomForReadAheadBesideAHotSet) {
+  FrameCache cache(32 * kMiB);
+  for (int round = 0; round < 30; ++round) {
+    for (std::uint32_t i = 0; i < 300; ++i) read(cache, key(1, i));
+    for (std::uint32_t i = 0; i < 100; ++i) read(cache, key(1000 + round, i));
+  }
+  const std::uint64_t room = cache.probation_room();
+  EXPECT_LT(room, 16 * kMiB);
+  EXPECT_GE(room, 6 * kMiB) << "its share";
+  const auto ahead = static_cast<std::uint32_t>(room / 2 / kFrame);
+  for (std::uint32_t i = 0; i < ahead; ++i)
+    cache.insert(key(2, i), frame_of(kFrame), Use::kReadAhead);
+  for (std::uint32_t i = 0; i < ahead / 2; ++i) read(cache, key(3, i));
+  for (std::uint32_t i = 0; i < ahead; ++i) EXPECT_TRUE(cache.contains(key(2, i))) << i;
 }
 
 TEST(FrameCache, TellsNeighboursThatWereReadFromThoseThatWereNot) {
