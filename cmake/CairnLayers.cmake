@@ -1,6 +1,7 @@
 # The layer table: which library of ours may depend on which. cairn_library refuses any other arrow.
 # tests/tidy checks the #include lines against the same table.
 set(CAIRN_LAYER_wire "")
+set(CAIRN_LAYER_p9 wire)
 set(CAIRN_LAYER_base "")
 set(CAIRN_LAYER_runtime base)
 set(CAIRN_LAYER_config base)
