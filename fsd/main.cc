@@ -89,9 +89,10 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Frames, bodies of requests and segments are large, and come and go all the time. By default glibc
-/// gives each such block back to the kernel, which must clear its pages anew for the next (a fifth
-/// of the CPU of a bulk read), and keeps up to eight heaps per core, where free memory gathers.
+/// Frames, bodies of requests and segments are large, and come and go all the time. By default
+/// glibc gives each such block back to the kernel, which must clear its pages anew for the next (a
+/// fifth of the CPU of a bulk read), and keeps up to eight heaps per core, where free memory
+/// gathers.
 void set_up_malloc() {
   constexpr int kLargeBlock = 4 << 20;
   constexpr int kKeptAtTop = 32 << 20;

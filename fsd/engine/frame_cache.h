@@ -56,8 +56,8 @@ class FrameCache {
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] std::uint64_t bytes_max() const { return bytes_max_; }
   [[nodiscard]] std::uint64_t table_bytes() const;
-  /// What frames on probation have at the moment: their share, and all that main does not use. Those
-  /// brought in for later should stay well below it, or they push each other out.
+  /// What frames on probation have at the moment: their share, and all that main does not use.
+  /// Those brought in for later should stay well below it, or they push each other out.
   [[nodiscard]] std::uint64_t probation_room() const;
 
  private:

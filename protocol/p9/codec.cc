@@ -99,13 +99,13 @@ bool read_fields(Reader& reader, Tfsync& message) {
 }
 
 template <class Variant>
-using Decode = tl::expected<Variant, DecodeError> (*)(Bytes);
+using Decode = std::optional<Variant> (*)(Bytes);
 
 template <class Variant, class Message>
-tl::expected<Variant, DecodeError> decode_as(Bytes body) {
+std::optional<Variant> decode_as(Bytes body) {
   Reader reader(body);
   Message message;
-  if (!read_fields(reader, message)) return tl::unexpected(DecodeError::kMalformed);
+  if (!read_fields(reader, message)) return std::nullopt;
   return message;
 }
 
@@ -123,9 +123,9 @@ struct Table<std::variant<Messages...>> {
 };
 
 template <class Variant>
-tl::expected<Variant, DecodeError> decode(std::uint8_t type, Bytes body) {
+std::optional<Variant> decode(std::uint8_t type, Bytes body) {
   const auto decoder = Table<Variant>::decoders[type];
-  if (decoder == nullptr) return tl::unexpected(DecodeError::kUnknownType);
+  if (decoder == nullptr) return std::nullopt;
   return decoder(body);
 }
 
@@ -158,11 +158,14 @@ std::optional<Header> peek_header(Bytes bytes) {
   return header;
 }
 
-tl::expected<Request, DecodeError> decode_request(std::uint8_t type, Bytes body) {
+bool is_request(std::uint8_t type) { return Table<Request>::decoders[type] != nullptr; }
+bool is_reply(std::uint8_t type) { return Table<Reply>::decoders[type] != nullptr; }
+
+std::optional<Request> decode_request(std::uint8_t type, Bytes body) {
   return decode<Request>(type, body);
 }
 
-tl::expected<Reply, DecodeError> decode_reply(std::uint8_t type, Bytes body) {
+std::optional<Reply> decode_reply(std::uint8_t type, Bytes body) {
   return decode<Reply>(type, body);
 }
 

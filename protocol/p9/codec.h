@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tl/expected.hpp>
 
 #include "protocol/p9/replies.h"
 #include "protocol/p9/requests.h"
@@ -21,14 +20,15 @@ struct Header {
 /// says is not checked: bound `size` before waiting for that much.
 std::optional<Header> peek_header(Bytes bytes);
 
-enum class DecodeError : std::uint8_t {
-  kUnknownType,  // no message of 9P2000.L, or not of this direction
-  kMalformed,    // too short or too long for its type, or with counts that cannot be
-};
+/// Whether this is a request, or a reply, of 9P2000.L.
+bool is_request(std::uint8_t type);
+bool is_reply(std::uint8_t type);
 
-/// `body`: what follows the header, all of it. What is returned points into it.
-tl::expected<Request, DecodeError> decode_request(std::uint8_t type, Bytes body);
-tl::expected<Reply, DecodeError> decode_reply(std::uint8_t type, Bytes body);
+/// The message whose header said `type` and is followed by `body`, all of it; what is returned
+/// points into it. None if that is no type of this direction, if the body is too short or too long
+/// for it, or if a count in it cannot be.
+std::optional<Request> decode_request(std::uint8_t type, Bytes body);
+std::optional<Reply> decode_reply(std::uint8_t type, Bytes body);
 
 /// Appends one whole message. Strings are at most 65,535 bytes.
 void append(std::string& out, std::uint16_t tag, const Request& request);
