@@ -1,0 +1,127 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "fsd/frontends/p9/handlers.h"
+
+// How a client comes to its fids, and gives them back.
+
+namespace cairn::p9 {
+namespace {
+
+using vfs::Attributes;
+using vfs::Caller;
+
+constexpr std::uint32_t kBlockBytes = 4096;
+/// Deepest directory that ".." is followed from: each step looks at one more inode.
+constexpr int kDepthMax = 4096;
+
+/// ".." of a directory, but not out of the subtree that was attached to. A directory may have been
+/// moved out of it since it was walked to: then there is no way up from it.
+Task<Result<Attributes>> look_up(vfs::Vfs& vfs, Caller caller, Ino ino, Ino root) {
+  if (ino == root) co_return co_await vfs.get_attributes(caller, ino);
+  CO_TRY(Attributes above, co_await vfs.lookup(caller, ino, ".."));
+  if (root == vfs::kRootIno) co_return above;
+  Attributes at = above;
+  for (int depth = 0; at.ino != root; ++depth) {
+    if (at.ino == vfs::kRootIno || depth == kDepthMax) co_return errno_error(ENOENT);
+    CO_TRY(at, vfs.peek_attributes(at.inode.parent));
+  }
+  co_return above;
+}
+
+Task<Result<Attributes>> step(Call& call, const Caller& caller, Ino from, std::string_view name,
+                              Ino root) {
+  if (name == "..") return look_up(call.vfs(), caller, from, root);
+  return call.vfs().lookup(caller, from, std::string(name));
+}
+
+/// The directory that `aname` names, below the volume's root. Symbolic links are not followed.
+Task<Result<Attributes>> find_export(Call& call, Caller caller, std::string_view aname) {
+  CO_TRY(Attributes at, co_await call.vfs().get_attributes(caller, vfs::kRootIno));
+  while (!aname.empty()) {
+    const std::size_t end = std::min(aname.find('/'), aname.size());
+    const std::string_view name = aname.substr(0, end);
+    aname.remove_prefix(std::min(end + 1, aname.size()));
+    if (name.empty() || name == ".") continue;
+    if (name == "..") co_return errno_error(EINVAL, "an attach goes down only");
+    CO_TRY(at, co_await call.vfs().lookup(caller, at.ino, std::string(name)));
+  }
+  if (!S_ISDIR(at.inode.mode)) co_return errno_error(ENOTDIR);
+  co_return at;
+}
+
+}  // namespace
+
+Task<Result<void>> handle(Call&, const Tauth&) {
+  co_return errno_error(EOPNOTSUPP, "who a client may be is decided by where it comes from");
+}
+
+Task<Result<void>> handle(Call& call, const Tattach& request) {
+  if (request.afid != kNoFid) co_return errno_error(EOPNOTSUPP, "there is no authentication");
+  SessionState& session = call.session();
+  CO_TRY_OK(session.fids.check_free(request.fid));
+  auto identified =
+      co_await identify(call.door().users, session.exported, session.peer, request.n_uname);
+  CO_TRY(Identity identity, std::move(identified));
+  const auto user = std::make_shared<const Identity>(std::move(identity));
+  const Caller caller{
+      .uid = user->uid, .gid = user->gid, .groups = user->groups, .client = session.client};
+  CO_TRY(const Attributes root, co_await find_export(call, caller, request.aname));
+  auto fid = std::make_shared<Fid>(
+      call.door(), session.client, user,
+      Fid::Place{.ino = root.ino, .parent = root.ino, .name = "", .root = root.ino},
+      root.inode.change);
+  CO_TRY_OK(session.fids.add(request.fid, std::move(fid)));
+  co_return call.reply(Rattach{.qid = call.qid(root)});
+}
+
+Task<Result<void>> handle(Call& call, const Twalk& request) {
+  SessionState& session = call.session();
+  CO_TRY(const FidRef from, call.fid(request.fid));
+  if (from->kind() != Fid::Kind::kPath) co_return errno_error(EINVAL, "the fid is open");
+  if (request.newfid != request.fid) CO_TRY_OK(session.fids.check_free(request.newfid));
+
+  const Caller caller = call.caller(*from);
+  CO_TRY(Attributes at, co_await call.vfs().get_attributes(caller, from->place.ino));
+  Fid::Place place = from->place;
+  Rwalk walked;
+  for (const std::string_view name : request.names) {
+    auto next = co_await step(call, caller, at.ino, name, place.root);
+    if (!next && walked.qids.empty()) co_return next.error();
+    if (!next) co_return call.reply(walked);
+    place = {.ino = next->ino, .parent = at.ino, .name = std::string(name), .root = place.root};
+    at = *next;
+    walked.qids.push_back(call.qid(at));
+  }
+  auto fid = std::make_shared<Fid>(call.door(), session.client, from->user, std::move(place),
+                                   at.inode.change);
+  session.fids.replace(request.newfid, std::move(fid));
+  co_return call.reply(walked);
+}
+
+Task<Result<void>> handle(Call& call, const Tclunk& request) {
+  CO_TRY(const FidRef fid, call.fid(request.fid));
+  call.session().fids.erase(request.fid);
+  if (fid->kind() == Fid::Kind::kXattrWrite) CO_TRY_OK(co_await store_xattr(call, fid));
+  co_return call.reply(Rclunk{});
+}
+
+Task<Result<void>> handle(Call& call, const Tstatfs& request) {
+  CO_TRY_OK(call.fid(request.fid));
+  const vfs::FilesystemStats stats = call.vfs().stats();
+  const std::uint64_t free = stats.bytes_total - std::min(stats.bytes_total, stats.bytes_used);
+  constexpr std::uint64_t kInodes = UINT32_MAX;
+  co_return call.reply(Rstatfs{.type = kFilesystemMagic,
+                               .bsize = kBlockBytes,
+                               .blocks = stats.bytes_total / kBlockBytes,
+                               .bfree = free / kBlockBytes,
+                               .bavail = free / kBlockBytes,
+                               .files = kInodes,
+                               .ffree = kInodes - std::min(kInodes, stats.inodes_used),
+                               .fsid = 0,
+                               .namelen = vfs::kNameBytesMax});
+}
+
+}  // namespace cairn::p9

@@ -1,0 +1,149 @@
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <limits>
+
+#include "fsd/frontends/p9/handlers.h"
+
+// Attributes and extended attributes.
+
+namespace cairn::p9 {
+namespace {
+
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kStatBlock = 512;  // the unit of st_blocks
+
+Time to_time(vfs::TimeNs time) {
+  constexpr auto kNs = static_cast<vfs::TimeNs>(kNsPerSecond);
+  const vfs::TimeNs seconds = time / kNs - (time % kNs < 0 ? 1 : 0);
+  return {.seconds = static_cast<std::uint64_t>(seconds),
+          .nanoseconds = static_cast<std::uint64_t>(time - seconds * kNs)};
+}
+
+/// What lies outside of 1677 to 2262 becomes the nearest that a record can hold, as on a local
+/// filesystem whose times end somewhere.
+Result<vfs::TimeNs> to_time_ns(const Time& time) {
+  constexpr auto kSecondsMax =
+      std::numeric_limits<vfs::TimeNs>::max() / static_cast<vfs::TimeNs>(kNsPerSecond) - 1;
+  if (time.nanoseconds >= kNsPerSecond) return errno_error(EINVAL);
+  const auto seconds = static_cast<std::int64_t>(time.seconds);
+  if (seconds > kSecondsMax) return std::numeric_limits<vfs::TimeNs>::max();
+  if (seconds < -kSecondsMax) return std::numeric_limits<vfs::TimeNs>::min();
+  return seconds * static_cast<vfs::TimeNs>(kNsPerSecond) +
+         static_cast<vfs::TimeNs>(time.nanoseconds);
+}
+
+Result<vfs::AttributeChange> to_change(const Tsetattr& request, const Export& exported) {
+  const std::uint32_t valid = request.valid;
+  if ((valid & ~setattr::kAll) != 0) return errno_error(EINVAL, "an attribute that is none");
+  vfs::AttributeChange change;
+  if ((valid & setattr::kMode) != 0) change.mode = request.mode & 07777;
+  if ((valid & setattr::kUid) != 0) change.uid = exported.uids.to_server(request.uid);
+  if ((valid & setattr::kGid) != 0) change.gid = exported.gids.to_server(request.gid);
+  if ((valid & setattr::kSize) != 0) change.size = request.size;
+  if ((valid & setattr::kAtime) != 0) {
+    change.atime_now = (valid & setattr::kAtimeSet) == 0;
+    if (!change.atime_now) {
+      TRY(change.atime, to_time_ns(request.atime));
+    }
+  }
+  if ((valid & setattr::kMtime) != 0) {
+    change.mtime_now = (valid & setattr::kMtimeSet) == 0;
+    if (!change.mtime_now) {
+      TRY(change.mtime, to_time_ns(request.mtime));
+    }
+  }
+  return change;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list.append(name).push_back('\0');
+  return list;
+}
+
+}  // namespace
+
+Task<Result<void>> handle(Call& call, const Tgetattr& request) {
+  CO_TRY(const FidRef fid, call.fid(request.fid));
+  CO_TRY(const vfs::Attributes found,
+         co_await call.vfs().get_attributes(call.caller(*fid), fid->place.ino));
+  const auto& inode = found.inode;
+  const Export& exported = call.session().exported;
+  co_return call.reply(Rgetattr{
+      .valid = request.request_mask & getattr::kAll,
+      .qid = call.qid(found),
+      .mode = inode.mode,
+      .uid = exported.uids.to_client(inode.uid),
+      .gid = exported.gids.to_client(inode.gid),
+      .nlink = inode.nlink,
+      .rdev = inode.rdev,
+      .size = inode.size,
+      .blksize = call.session().message_bytes_max - kIoHeadBytes,
+      .blocks = (inode.blocks + kStatBlock - 1) / kStatBlock,
+      .atime = to_time(inode.atime),
+      .mtime = to_time(inode.mtime),
+      .ctime = to_time(inode.ctime),
+      .btime = to_time(inode.btime),
+      .gen = 0,
+      .data_version = inode.change,
+  });
+}
+
+Task<Result<void>> handle(Call& call, const Tsetattr& request) {
+  CO_TRY(const FidRef fid, call.fid(request.fid));
+  CO_TRY_OK(call.check_writable());
+  CO_TRY(const vfs::AttributeChange change, to_change(request, call.session().exported));
+  const vfs::HandleId handle = fid->kind() == Fid::Kind::kFile ? fid->handle() : vfs::HandleId{};
+  CO_TRY_OK(co_await call.vfs().set_attributes(call.caller(*fid), fid->place.ino, handle, change));
+  co_return call.reply(Rsetattr{});
+}
+
+Task<Result<void>> handle(Call& call, const Txattrwalk& request) {
+  SessionState& session = call.session();
+  CO_TRY(const FidRef fid, call.fid(request.fid));
+  CO_TRY_OK(session.fids.check_free(request.newfid));
+  const vfs::Caller caller = call.caller(*fid);
+  const Ino ino = fid->place.ino;
+  std::string value;
+  if (request.name.empty()) {
+    CO_TRY(const auto names, co_await call.vfs().list_xattr(caller, ino));
+    value = joined(names);
+  } else {
+    CO_TRY(value, co_await call.vfs().get_xattr(caller, ino, std::string(request.name)));
+  }
+  const std::uint64_t size = value.size();
+  auto reader = std::make_shared<Fid>(call.door(), session.client, fid->user, fid->place, 0);
+  reader->reads_xattr(std::move(value));
+  CO_TRY_OK(session.fids.add(request.newfid, std::move(reader)));
+  co_return call.reply(Rxattrwalk{.size = size});
+}
+
+Task<Result<void>> handle(Call& call, const Txattrcreate& request) {
+  CO_TRY(const FidRef fid, call.fid(request.fid));
+  if (fid->kind() != Fid::Kind::kPath) co_return errno_error(EINVAL, "the fid is open");
+  CO_TRY_OK(call.check_writable());
+  if (request.name.size() > vfs::kXattrNameBytesMax) co_return errno_error(ERANGE);
+  if (request.attr_size > vfs::kXattrValueBytesMax) co_return errno_error(E2BIG);
+  if ((request.flags & ~(kXattrCreate | kXattrReplace)) != 0) co_return errno_error(EINVAL);
+  fid->writes_xattr(std::string(request.name), request.attr_size, static_cast<int>(request.flags));
+  co_return call.reply(Rxattrcreate{});
+}
+
+// Linux has one message for three things: it removes an attribute by replacing it with nothing
+// (fs/9p/xattr.c), so setting an empty value over an old one by XATTR_REPLACE cannot be told from
+// it.
+Task<Result<void>> store_xattr(Call& call, FidRef fid) {
+  if (fid->xattr_value.size() != fid->xattr_bytes) {
+    co_return errno_error(EINVAL, "fewer bytes than announced");
+  }
+  const vfs::Caller caller = call.caller(*fid);
+  const Ino ino = fid->place.ino;
+  if (fid->xattr_bytes == 0 && fid->xattr_flags == kXattrReplace) {
+    co_return co_await call.vfs().remove_xattr(caller, ino, fid->xattr_name);
+  }
+  co_return co_await call.vfs().set_xattr(caller, ino, fid->xattr_name, fid->xattr_value,
+                                          fid->xattr_flags);
+}
+
+}  // namespace cairn::p9

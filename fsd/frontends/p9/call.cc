@@ -1,0 +1,98 @@
+#include "fsd/frontends/p9/call.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "fsd/base/check.h"
+
+namespace cairn::p9 {
+namespace {
+
+/// How much a request may ask for in its reply, beside what all replies have.
+std::size_t reply_bytes(const std::optional<Request>& request) {
+  if (!request) return 0;
+  if (const auto* read = std::get_if<Tread>(&*request)) return read->count;
+  if (const auto* readdir = std::get_if<Treaddir>(&*request)) return readdir->count;
+  return 0;
+}
+
+Header header_of(std::string_view message) {
+  const auto header = peek_header(as_bytes(message));
+  CHECK(header);
+  return *header;
+}
+
+}  // namespace
+
+Call::Call(SessionState& session, std::string message, std::uint64_t token)
+    : session_(session),
+      message_(std::move(message)),
+      tag_(header_of(message_).tag),
+      token_(token),
+      request_(decode_request(header_of(message_).type, as_bytes(message_).subspan(kHeaderBytes))),
+      bytes_(message_.size() +
+             std::min<std::size_t>(reply_bytes(request_), session.message_bytes_max)) {}
+
+vfs::Caller Call::caller(const Fid& fid) const {
+  const Identity& user = *fid.user;
+  return {.uid = user.uid,
+          .gid = user.gid,
+          .groups = user.groups,
+          .client = session_.client,
+          .cancel = &cancel};
+}
+
+Result<vfs::Caller> Call::creator(const Fid& fid, std::uint32_t gid) const {
+  vfs::Caller caller = this->caller(fid);
+  if (gid == kNoGid) return caller;
+  const std::uint32_t wanted = session_.exported.gids.to_server(gid);
+  if (wanted == caller.gid) return caller;
+  const Identity& user = *fid.user;
+  const bool is_members = std::ranges::find(user.groups, wanted) != user.groups.end();
+  if (user.uid != 0 && !user.any_group && !is_members) {
+    return errno_error(EPERM, "a group that the user is not in");
+  }
+  caller.groups.push_back(caller.gid);
+  caller.gid = wanted;
+  return caller;
+}
+
+Result<void> Call::check_writable() const {
+  if (session_.exported.read_only) return errno_error(EROFS);
+  return {};
+}
+
+Qid Call::qid(const vfs::Attributes& attributes) const {
+  const auto& inode = attributes.inode;
+  const std::uint8_t type = S_ISDIR(inode.mode)   ? kQidDirectory
+                            : S_ISLNK(inode.mode) ? kQidSymlink
+                                                  : kQidFile;
+  return {.type = type,
+          .version = session_.door.versions.version(attributes.ino, inode.change),
+          .path = attributes.ino.value()};
+}
+
+Result<void> Call::reply(const Reply& reply) {
+  reply_.clear();
+  append(reply_, tag_, reply);
+  return {};
+}
+
+MutableByteView Call::read_buffer(std::size_t count) {
+  const std::size_t size = kReadReplyHeadBytes + count;
+  // libstdc++ 12 hands the operation the capacity that it grew to, not `size`.
+  reply_.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
+  return {reinterpret_cast<std::uint8_t*>(reply_.data()) + kReadReplyHeadBytes, count};
+}
+
+Result<void> Call::reply_read(std::size_t count) {
+  CHECK(kReadReplyHeadBytes + count <= reply_.size());
+  reply_.resize(kReadReplyHeadBytes + count);
+  write_read_reply_head(reinterpret_cast<std::uint8_t*>(reply_.data()), tag_,
+                        static_cast<std::uint32_t>(count));
+  return {};
+}
+
+}  // namespace cairn::p9

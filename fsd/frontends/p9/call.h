@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fsd/base/cancel.h"
+#include "fsd/frontends/p9/fid_table.h"
+#include "protocol/p9/codec.h"
+
+namespace cairn::p9 {
+
+/// What the handlers know of their session.
+struct SessionState {
+  Door& door;
+  const Export& exported;
+  const Peer& peer;
+  const std::uint64_t client;  // Caller::client
+  FidTable fids;
+  std::uint32_t message_bytes_max = 0;  // what Tversion agreed on; 0 before
+  std::size_t lock_waits = 0;
+};
+
+/// A request under way.
+/// Lifetime: shared by the session and the coroutine that answers it; the session outlives it.
+/// Threads: core only.
+class Call {
+ public:
+  /// `message`: as it came, and checked to be a request. `token` names it to the lock table.
+  Call(SessionState& session, std::string message, std::uint64_t token);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  [[nodiscard]] SessionState& session() { return session_; }
+  [[nodiscard]] Door& door() { return session_.door; }
+  [[nodiscard]] vfs::Vfs& vfs() { return session_.door.vfs; }
+  [[nodiscard]] std::uint16_t tag() const { return tag_; }
+  [[nodiscard]] std::uint64_t token() const { return token_; }
+  /// The request, pointing into the message; none if that is malformed.
+  [[nodiscard]] const std::optional<Request>& request() const { return request_; }
+  /// Memory that it holds, or may come to hold for its reply.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+  [[nodiscard]] Result<FidRef> fid(std::uint32_t number) { return session_.fids.get(number); }
+  /// On whose behalf the fid's user acts. `gid`: whose a new file is to be, as the client says.
+  [[nodiscard]] vfs::Caller caller(const Fid& fid) const;
+  [[nodiscard]] Result<vfs::Caller> creator(const Fid& fid, std::uint32_t gid) const;
+  /// EROFS on an export that is read-only.
+  [[nodiscard]] Result<void> check_writable() const;
+  [[nodiscard]] Qid qid(const vfs::Attributes& attributes) const;
+
+  /// Keeps the reply, encoded: what it points to may go afterwards. The last one counts.
+  Result<void> reply(const Reply& reply);
+  /// Room for an Rread of up to `count` bytes; give it back with reply_read.
+  MutableByteView read_buffer(std::size_t count);
+  Result<void> reply_read(std::size_t count);
+  std::string take_reply() { return std::move(reply_); }
+
+  CancelFlag cancel;
+  std::vector<std::uint16_t> flushes;  // tags of Tflush that wait for this one's end
+
+ private:
+  SessionState& session_;
+  const std::string message_;
+  const std::uint16_t tag_;
+  const std::uint64_t token_;
+  const std::optional<Request> request_;
+  const std::size_t bytes_;
+  std::string reply_;
+};
+
+using CallRef = std::shared_ptr<Call>;
+
+}  // namespace cairn::p9

@@ -1,0 +1,60 @@
+#include "fsd/frontends/p9/fid_table.h"
+
+#include <cerrno>
+
+#include "protocol/p9/constants.h"
+
+namespace cairn::p9 {
+
+Fid::Fid(Door& door, std::uint64_t client, std::shared_ptr<const Identity> user_of, Place at,
+         std::uint64_t change)
+    : user(std::move(user_of)), place(std::move(at)), door_(door) {
+  door_.vfs.remember(place.ino);
+  door_.versions.add(place.ino, client, change);
+}
+
+Fid::~Fid() {
+  // These two end at once; there is nobody left to tell of an error.
+  if (kind_ == Kind::kFile) door_.vfs.release(handle_).detach();
+  if (kind_ == Kind::kDirectory) door_.vfs.release_directory(handle_).detach();
+  door_.versions.drop(place.ino);
+  door_.vfs.forget(place.ino, 1);
+}
+
+void Fid::opened(Kind kind, vfs::HandleId handle) {
+  kind_ = kind;
+  handle_ = handle;
+}
+
+void Fid::reads_xattr(std::string value) {
+  kind_ = Kind::kXattrRead;
+  xattr_value = std::move(value);
+}
+
+void Fid::writes_xattr(std::string name, std::size_t bytes, int flags) {
+  kind_ = Kind::kXattrWrite;
+  xattr_name = std::move(name);
+  xattr_bytes = bytes;
+  xattr_flags = flags;
+}
+
+Result<FidRef> FidTable::get(std::uint32_t number) const {
+  const auto found = fids_.find(number);
+  if (found == fids_.end()) return errno_error(EBADF, "no such fid");
+  return found->second;
+}
+
+Result<void> FidTable::check_free(std::uint32_t number) const {
+  if (number == kNoFid) return errno_error(EINVAL, "NOFID is no fid");
+  if (fids_.contains(number)) return errno_error(EINVAL, "the fid is in use");
+  if (fids_.size() >= fids_max_) return errno_error(EMFILE, "too many fids");
+  return {};
+}
+
+Result<void> FidTable::add(std::uint32_t number, FidRef fid) {
+  TRY_OK(check_free(number));
+  fids_.emplace(number, std::move(fid));
+  return {};
+}
+
+}  // namespace cairn::p9

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "fsd/frontends/p9/door.h"
+#include "fsd/frontends/p9/identity.h"
+#include "fsd/vfs/vfs.h"
+
+namespace cairn::p9 {
+
+/// What a client's fid stands for. Its inode lives as long as it does, and so does its open file:
+/// an operation that holds a FidRef may be overtaken by the fid's clunk.
+/// Threads: core only.
+class Fid {
+ public:
+  enum class Kind : std::uint8_t { kPath, kFile, kDirectory, kXattrRead, kXattrWrite };
+
+  /// Where a walk ended. `parent` and `name` are how it got there, as far as anyone knows.
+  struct Place {
+    Ino ino;
+    Ino parent;
+    std::string name;
+    Ino root;  // of the attach it comes from
+  };
+
+  Fid(Door& door, std::uint64_t client, std::shared_ptr<const Identity> user, Place at,
+      std::uint64_t change);
+  ~Fid();
+  Fid(const Fid&) = delete;
+  Fid& operator=(const Fid&) = delete;
+
+  /// The file is open now.
+  void opened(Kind kind, vfs::HandleId handle);
+
+  const std::shared_ptr<const Identity> user;
+  const Place place;
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] vfs::HandleId handle() const { return handle_; }
+
+  // An extended attribute, or the list of their names, being read or written.
+  void reads_xattr(std::string value);
+  void writes_xattr(std::string name, std::size_t bytes, int flags);
+  std::string xattr_name;
+  std::string xattr_value;
+  std::size_t xattr_bytes = 0;  // announced
+  int xattr_flags = 0;
+
+ private:
+  Door& door_;
+  Kind kind_ = Kind::kPath;
+  vfs::HandleId handle_;
+};
+
+using FidRef = std::shared_ptr<Fid>;
+
+/// A session's fids, by the client's numbers.
+/// Threads: core only.
+/// Fails with: EBADF (no such fid), EINVAL (the number is in use, or is none), EMFILE.
+class FidTable {
+ public:
+  explicit FidTable(std::size_t fids_max) : fids_max_(fids_max) {}
+  [[nodiscard]] Result<FidRef> get(std::uint32_t number) const;
+  /// May `number` be given to a new fid?
+  [[nodiscard]] Result<void> check_free(std::uint32_t number) const;
+  Result<void> add(std::uint32_t number, FidRef fid);
+  /// `number` stands for another file from now on.
+  void replace(std::uint32_t number, FidRef fid) { fids_[number] = std::move(fid); }
+  void erase(std::uint32_t number) { fids_.erase(number); }
+  void clear() { fids_.clear(); }
+  [[nodiscard]] std::size_t size() const { return fids_.size(); }
+
+ private:
+  const std::size_t fids_max_;
+  std::unordered_map<std::uint32_t, FidRef> fids_;
+};
+
+}  // namespace cairn::p9

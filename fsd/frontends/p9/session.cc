@@ -1,0 +1,174 @@
+#include "fsd/frontends/p9/session.h"
+
+#include <cerrno>
+
+#include "fsd/base/log.h"
+#include "fsd/frontends/p9/handlers.h"
+
+// A request becomes a Call and runs in the core at once; its reply leaves when it ends, so replies
+// come in any order. What must be said of order:
+//
+// - Tflush is answered after the request that it names, which is asked to end early where it waits.
+//   If that request has still done its work, its reply goes out first, so the client knows; if it
+//   was ended, there is none.
+// - Tversion waits until all requests before it have ended, then forgets the fids. What comes
+// behind
+//   it is held until it is answered.
+
+namespace cairn::p9 {
+namespace {
+
+constexpr std::uint32_t kMessageBytesMin = 4096;
+/// Before Tversion has agreed on anything: Tversion itself is short.
+constexpr std::uint32_t kFirstMessageBytesMax = 8192;
+
+}  // namespace
+
+Session::Session(Door& door, const Export& exported, Peer peer, Send send,
+                 std::function<void()> on_room)
+    : exported_(exported),
+      peer_(std::move(peer)),
+      state_{.door = door,
+             .exported = exported_,
+             .peer = peer_,
+             .client = ++door.next_client,
+             .fids = FidTable(door.limits.fids_max)},
+      send_(std::move(send)),
+      on_room_(std::move(on_room)),
+      // Tokens name waiting calls to the lock table, which all doors share.
+      next_token_(state_.client << 32) {}
+
+Session::~Session() { CHECK(calls_.empty()); }
+
+std::uint32_t Session::message_bytes_max() const {
+  return state_.message_bytes_max == 0 ? kFirstMessageBytesMax : state_.message_bytes_max;
+}
+
+bool Session::has_room() const {
+  const Limits& limits = state_.door.limits;
+  if (calls_.empty()) return !restarting_;
+  return !restarting_ && calls_.size() < limits.requests_max &&
+         call_bytes_ < limits.request_bytes_max;
+}
+
+Result<void> Session::receive(std::string message) {
+  if (closing_) return {};
+  if (restarting_) {
+    held_.push_back(std::move(message));
+    return {};
+  }
+  const Header header = *peek_header(as_bytes(message));
+  const bool is_version = header.type == static_cast<std::uint8_t>(MessageType::kTversion);
+  if (!is_version && state_.message_bytes_max == 0) {
+    return errno_error(EPROTO, "a session begins with Tversion");
+  }
+  if (!is_version && header.tag == kNoTag) return errno_error(EPROTO, "a request without a tag");
+  if (calls_.contains(header.tag)) {
+    return errno_error(EPROTO, "the tag of a request that is not answered yet");
+  }
+  const auto call = std::make_shared<Call>(state_, std::move(message), ++next_token_);
+  calls_.emplace(header.tag, call);
+  call_bytes_ += call->bytes();
+  if (!call->request()) {
+    finish(call, is_request(header.type) ? errno_error(EPROTO, "malformed")
+                                         : errno_error(EOPNOTSUPP, "no request of 9P2000.L"));
+  } else if (const auto* version = std::get_if<Tversion>(&*call->request())) {
+    restart(call, *version).detach();
+  } else if (const auto* old = std::get_if<Tflush>(&*call->request())) {
+    flush(call, old->oldtag);
+  } else {
+    run(call).detach();
+  }
+  return {};
+}
+
+Task<> Session::run(CallRef call) {
+  Result<void> result = co_await handle(*call);
+  finish(call, std::move(result));
+}
+
+Task<> Session::restart(CallRef call, Tversion version) {
+  restarting_ = true;
+  cancel_all_but(call.get());
+  while (calls_.size() > 1) co_await calls_ended_.wait();
+  state_.fids.clear();
+  state_.door.vfs.drop_client(state_.client);
+  state_.message_bytes_max = 0;
+  Result<void> result;
+  if (version.msize < kMessageBytesMin) {
+    result = errno_error(EINVAL, "messages are to be shorter than 4096 bytes");
+  } else if (!version.version.starts_with(kVersion)) {
+    result = call->reply(Rversion{.msize = version.msize, .version = kUnknownVersion});
+  } else {
+    state_.message_bytes_max = std::min(version.msize, state_.door.limits.message_bytes_max);
+    result = call->reply(Rversion{.msize = state_.message_bytes_max, .version = kVersion});
+  }
+  restarting_ = false;
+  finish(call, std::move(result));
+  std::vector<std::string> held;
+  held.swap(held_);
+  for (std::string& message : held) {
+    // What would have closed the session does so with the next message.
+    if (!receive(std::move(message))) break;
+  }
+}
+
+void Session::flush(const CallRef& call, std::uint16_t old_tag) {
+  const auto found = calls_.find(old_tag);
+  if (found == calls_.end() || found->second == call) {
+    finish(call, call->reply(Rflush{}));
+    return;
+  }
+  found->second->flushes.push_back(call->tag());
+  cancel(*found->second);
+}
+
+void Session::cancel(Call& call) {
+  call.cancel.set();
+  state_.door.vfs.cancel_lock_wait(call.token());
+}
+
+void Session::cancel_all_but(const Call* kept) {
+  // Ending one takes it out of calls_, on the spot.
+  std::vector<CallRef> calls;
+  for (const auto& [tag, call] : calls_) calls.push_back(call);
+  for (const CallRef& call : calls) {
+    if (call.get() != kept) cancel(*call);
+  }
+}
+
+/// The end of a request: its reply leaves, and those that waited for its end are answered.
+void Session::finish(const CallRef& call, Result<void> result) {
+  const bool had_room = has_room();
+  calls_.erase(call->tag());
+  call_bytes_ -= call->bytes();
+  const bool ended_early = !result && call->cancel.is_set() && to_errno(result.error()) == EINTR;
+  if (!result) {
+    static_cast<void>(
+        call->reply(Rlerror{.ecode = static_cast<std::uint32_t>(to_errno(result.error()))}));
+  }
+  if (!ended_early) send(call->take_reply());
+  for (const std::uint16_t tag : call->flushes) {
+    const auto flush = calls_.find(tag);
+    if (flush == calls_.end()) continue;
+    const CallRef waiting = flush->second;
+    finish(waiting, waiting->reply(Rflush{}));
+  }
+  if (restarting_ || closing_) calls_ended_.notify_all();
+  if (!had_room && has_room() && !closing_) on_room_();
+}
+
+void Session::send(std::string reply) {
+  if (!closing_) send_(std::move(reply));
+}
+
+Task<> Session::close() {
+  closing_ = true;
+  held_.clear();
+  cancel_all_but(nullptr);
+  while (!calls_.empty()) co_await calls_ended_.wait();
+  state_.fids.clear();
+  state_.door.vfs.drop_client(state_.client);
+}
+
+}  // namespace cairn::p9

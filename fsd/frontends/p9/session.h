@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "fsd/frontends/p9/call.h"
+#include "fsd/runtime/await.h"
+
+namespace cairn::p9 {
+
+/// One client's session: its requests in, its replies out, whatever carries them. PROTOCOL.md says
+/// what each message does, and what we decide where the protocol leaves it open.
+/// Lifetime: close() must have ended before it goes.   Threads: core only.
+class Session {
+ public:
+  /// Takes a reply, a whole message.
+  using Send = std::function<void(std::string message)>;
+
+  /// `on_room` is called when has_room() has become true again.
+  Session(Door& door, const Export& exported, Peer peer, Send send, std::function<void()> on_room);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Takes one whole message: as many bytes as its header says, at least kHeaderBytes and at most
+  /// message_bytes_max(). An error: this is no client of 9P2000.L; close() is all that is left.
+  Result<void> receive(std::string message);
+  [[nodiscard]] std::uint32_t message_bytes_max() const;
+  /// More may be passed in: see Limits. What comes all the same is taken, too.
+  [[nodiscard]] bool has_room() const;
+  /// Ends what waits, waits for the rest, and gives back all that the session held.
+  Task<> close();
+
+  [[nodiscard]] const Peer& peer() const { return peer_; }
+
+ private:
+  Task<> run(CallRef call);
+  Task<> restart(CallRef call, Tversion version);
+  void flush(const CallRef& call, std::uint16_t old_tag);
+  void cancel(Call& call);
+  void cancel_all_but(const Call* kept);
+  void finish(const CallRef& call, Result<void> result);
+  void send(std::string reply);
+
+  const Export& exported_;
+  const Peer peer_;
+  SessionState state_;
+  const Send send_;
+  const std::function<void()> on_room_;
+  std::unordered_map<std::uint16_t, CallRef> calls_;  // by tag
+  std::size_t call_bytes_ = 0;
+  std::uint64_t next_token_;
+  bool restarting_ = false;        // a Tversion waits for the requests before it
+  std::vector<std::string> held_;  // what came meanwhile
+  bool closing_ = false;
+  Condition calls_ended_;
+};
+
+}  // namespace cairn::p9
