@@ -13,7 +13,7 @@ set(CAIRN_LAYER_engine base runtime format object_store index)
 # Of wire, vfs needs the ACLs of extended attributes: the kernel's encoding, not the bucket's.
 set(CAIRN_LAYER_vfs base runtime wire format engine)
 set(CAIRN_LAYER_fuse base runtime vfs)
-set(CAIRN_LAYER_p9_server base runtime wire p9 vfs)
+set(CAIRN_LAYER_ninep base runtime wire p9 vfs)
 set(CAIRN_LAYER_admin base runtime)
 set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse admin)
 

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "fsd/frontends/p9/handlers.h"
+#include "fsd/frontends/ninep/handlers.h"
 
 // Names: making, linking, moving, removing.
 

@@ -1,4 +1,4 @@
-#include "tests/unit/p9_server/session_fixture.h"
+#include "tests/unit/ninep/session_fixture.h"
 
 // The session itself: its beginning, its fids, its tags, flush, and what is no 9P.
 

@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-#include "fsd/frontends/p9/handlers.h"
+#include "fsd/frontends/ninep/handlers.h"
 
 // How a client comes to its fids, and gives them back.
 

@@ -1,7 +1,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "tests/unit/p9_server/session_fixture.h"
+#include "tests/unit/ninep/session_fixture.h"
 
 // What each message does.
 

@@ -1,4 +1,4 @@
-#include "fsd/frontends/p9/identity.h"
+#include "fsd/frontends/ninep/identity.h"
 
 #include "protocol/p9/constants.h"
 

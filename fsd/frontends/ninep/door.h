@@ -1,7 +1,7 @@
 #pragma once
 
-#include "fsd/frontends/p9/identity.h"
-#include "fsd/frontends/p9/qid_versions.h"
+#include "fsd/frontends/ninep/identity.h"
+#include "fsd/frontends/ninep/qid_versions.h"
 #include "fsd/runtime/runtime.h"
 #include "fsd/vfs/vfs.h"
 

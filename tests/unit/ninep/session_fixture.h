@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "fsd/frontends/p9/session.h"
+#include "fsd/frontends/ninep/session.h"
 #include "tests/unit/vfs/vfs_fixture.h"
 
 namespace cairn::p9 {

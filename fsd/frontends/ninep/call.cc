@@ -1,4 +1,4 @@
-#include "fsd/frontends/p9/call.h"
+#include "fsd/frontends/ninep/call.h"
 
 #include <sys/stat.h>
 

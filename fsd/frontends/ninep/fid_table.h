@@ -4,8 +4,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "fsd/frontends/p9/door.h"
-#include "fsd/frontends/p9/identity.h"
+#include "fsd/frontends/ninep/door.h"
+#include "fsd/frontends/ninep/identity.h"
 #include "fsd/vfs/vfs.h"
 
 namespace cairn::p9 {

@@ -1,4 +1,4 @@
-#include "tests/unit/p9_server/session_fixture.h"
+#include "tests/unit/ninep/session_fixture.h"
 
 // Who a client may be, and what he may do then.
 

@@ -1,4 +1,4 @@
-#include "fsd/frontends/p9/qid_versions.h"
+#include "fsd/frontends/ninep/qid_versions.h"
 
 #include "fsd/base/check.h"
 

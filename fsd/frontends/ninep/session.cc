@@ -1,9 +1,9 @@
-#include "fsd/frontends/p9/session.h"
+#include "fsd/frontends/ninep/session.h"
 
 #include <cerrno>
 
 #include "fsd/base/log.h"
-#include "fsd/frontends/p9/handlers.h"
+#include "fsd/frontends/ninep/handlers.h"
 
 // A request becomes a Call and runs in the core at once; its reply leaves when it ends, so replies
 // come in any order. What must be said of order:

@@ -1,4 +1,4 @@
-#include "fsd/frontends/p9/handlers.h"
+#include "fsd/frontends/ninep/handlers.h"
 
 #include <cerrno>
 

@@ -1,4 +1,4 @@
-#include "fsd/frontends/p9/fid_table.h"
+#include "fsd/frontends/ninep/fid_table.h"
 
 #include <cerrno>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "fsd/frontends/p9/call.h"
+#include "fsd/frontends/ninep/call.h"
 #include "fsd/runtime/await.h"
 
 namespace cairn::p9 {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "fsd/frontends/p9/call.h"
+#include "fsd/frontends/ninep/call.h"
 
 namespace cairn::p9 {
 

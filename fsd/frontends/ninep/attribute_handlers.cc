@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <limits>
 
-#include "fsd/frontends/p9/handlers.h"
+#include "fsd/frontends/ninep/handlers.h"
 
 // Attributes and extended attributes.
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "fsd/frontends/p9/handlers.h"
+#include "fsd/frontends/ninep/handlers.h"
 
 // Opening, reading, writing.
 

@@ -1,6 +1,6 @@
 #include <cerrno>
 
-#include "fsd/frontends/p9/handlers.h"
+#include "fsd/frontends/ninep/handlers.h"
 
 // Byte-range locks. A lock belongs to a process of the client: its number, and the name by which
 // the client calls itself. Linux sends flock(2) as a lock on the whole file.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fsd/base/cancel.h"
-#include "fsd/frontends/p9/fid_table.h"
+#include "fsd/frontends/ninep/fid_table.h"
 #include "protocol/p9/codec.h"
 
 namespace cairn::p9 {
