@@ -11,6 +11,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
+#include "fsd/format/names.h"
 #include "fsd/frontends/fuse/stale_mount.h"
 #include "fsd/index/lmdb_index.h"
 #include "fsd/index/memory_index.h"
@@ -177,7 +178,8 @@ Result<void> Daemon::open_store() {
 Result<void> Daemon::check_store() {
   Runtime& runtime = runtime_.runtime();
   auto& store = store_->store();
-  auto known = run_blocking(runtime.core, [&] { return store.get("volume", {0, 1}); });
+  auto known = run_blocking(
+      runtime.core, [&] { return store.get(std::string(format::kVolumeName), {0, 1}); });
   if (known) return {};
   if (!is(known.error(), object_store::StoreErrc::kNotFound)) return known.error();
   if (settings_.read_only) return {};  // nothing may be written, and there is no volume to read
@@ -208,6 +210,15 @@ Result<void> Daemon::open_index() {
 }
 
 Result<void> Daemon::open_volume() {
+  TRY_OK(set_up_volume());
+  TRY_OK(open_index());
+  TRY_OK(open_engine());
+  TRY_OK(open_vfs());
+  call_blocking(runtime_.runtime().core, [this] { store_->set_patient(); });
+  return {};
+}
+
+Result<void> Daemon::set_up_volume() {
   Runtime& runtime = runtime_.runtime();
   engine::SetupOptions setup;
   if (settings_.storage.encryption_password) {
@@ -223,8 +234,11 @@ Result<void> Daemon::open_volume() {
     log::info("made a new volume at {}", store_->store().description());
     warn_if_versioned();
   }
-  TRY_OK(open_index());
+  return {};
+}
 
+Result<void> Daemon::open_engine() {
+  Runtime& runtime = runtime_.runtime();
   engine::Engine::Options options;
   options.compression = to_compression(settings_.filesystem.compression);
   options.cache_bytes = settings_.cache.memory_bytes_max;
@@ -239,20 +253,19 @@ Result<void> Daemon::open_volume() {
   auto opened = run_blocking(runtime.core, [&] { return engine::Engine::open(access, options); });
   if (!opened) return opened.error();
   engine_ = std::move(*opened);
+  return {};
+}
 
-  vfs::Vfs::Options vfs_options;
-  vfs_options.bytes_max = settings_.filesystem.size_bytes_max;
-  vfs_options.root_uid = geteuid();
-  vfs_options.root_gid = getegid();
-  auto core = run_blocking(runtime.core, [&] {
-    return vfs::Vfs::open(runtime, *engine_, vfs_options);
-  });
-  if (!core) return core.error();
-  vfs_ = std::move(*core);
-  run_blocking(runtime.core, [&]() -> Task<> {
-    store_->set_patient();
-    return []() -> Task<> { co_return; }();
-  });
+Result<void> Daemon::open_vfs() {
+  Runtime& runtime = runtime_.runtime();
+  vfs::Vfs::Options options;
+  options.bytes_max = settings_.filesystem.size_bytes_max;
+  options.root_uid = geteuid();
+  options.root_gid = getegid();
+  auto opened =
+      run_blocking(runtime.core, [&] { return vfs::Vfs::open(runtime, *engine_, options); });
+  if (!opened) return opened.error();
+  vfs_ = std::move(*opened);
   return {};
 }
 
@@ -277,10 +290,7 @@ Result<void> Daemon::open_doors() {
   options.on_unmounted = [this] { waiter_->stop("the mount was taken away"); };
   TRY(fuse_, fuse::FuseServer::start(runtime_.runtime(), *vfs_, std::move(options)));
   vfs::ChangeListener* listener = &fuse_->listener();
-  run_blocking(runtime_.runtime().core, [&]() -> Task<> {
-    vfs_->set_listener(listener);
-    return []() -> Task<> { co_return; }();
-  });
+  call_blocking(runtime_.runtime().core, [&] { vfs_->set_listener(listener); });
   log::info("ready fuse {} ({})", fuse_->mountpoint(), fuse_->description());
   return {};
 }
@@ -315,6 +325,19 @@ int Daemon::exit_status(bool all_written) {
   return all_written ? kExitOk : kExitFailed;
 }
 
+/// True: everything is in the bucket.
+bool Daemon::stop_engine() {
+  auto stopped = run_blocking(runtime_.runtime().core, [this] { return engine_->stop(); });
+  // Given up, the engine fails: that is no other trouble.
+  if (!stopped && (!failure_ || is(*failure_, engine::EngineErrc::kStopped))) {
+    const auto stats = engine_->stats();
+    log::error("the store did not take everything before the shutdown time-out: about {} bytes "
+               "that no fsync has covered are lost",
+               stats.bytes_in_flight + stats.open_bytes);
+  }
+  return stopped.has_value();
+}
+
 int Daemon::stop() {
   control_.reset();
   if (!store_) return kExitOk;
@@ -322,27 +345,16 @@ int Daemon::stop() {
   serving_ = false;
   // With the store away for good, it is told to give up after a while.
   Timers::Token deadline = 0;
-  run_blocking(runtime.core, [&]() -> Task<> {
+  call_blocking(runtime.core, [&] {
     if (vfs_) vfs_->set_listener(nullptr);
     deadline = runtime.timers.schedule(settings_.filesystem.shutdown_timeout,
                                        [this] { store_->give_up(); });
     if (failure_) store_->give_up();
-    return []() -> Task<> { co_return; }();
   });
   if (fuse_) fuse_->stop();
   bool all_written = true;
   if (vfs_) run_blocking(runtime.core, [&] { return vfs_->stop(); });
-  if (engine_) {
-    auto stopped = run_blocking(runtime.core, [&] { return engine_->stop(); });
-    all_written = stopped.has_value();
-    // Given up, the engine fails: that is no other trouble.
-    if (!all_written && (!failure_ || is(*failure_, engine::EngineErrc::kStopped))) {
-      const auto stats = engine_->stats();
-      log::error("the store did not take everything before the shutdown time-out: about {} bytes "
-                 "that no fsync has covered are lost",
-                 stats.bytes_in_flight + stats.open_bytes);
-    }
-  }
+  if (engine_) all_written = stop_engine();
   run_blocking(runtime.core, [&]() -> Task<> {
     runtime.timers.cancel(deadline);
     return store_->stop();

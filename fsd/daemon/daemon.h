@@ -50,11 +50,15 @@ class Daemon {
   Result<void> check_store();
   Result<void> open_index();
   Result<void> open_volume();
+  Result<void> set_up_volume();
+  Result<void> open_engine();
+  Result<void> open_vfs();
   Result<void> open_doors();
   Result<void> open_control();
   void on_failed(Error error);
   void on_signal();
   void warn_if_versioned();
+  bool stop_engine();
   Task<std::string> answer(std::string command);
   Task<std::string> flush();
   std::string status();

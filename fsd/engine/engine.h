@@ -137,7 +137,6 @@ class Engine final : public Volume {
   FrameReader frames_;
   Reaper reaper_;
   OpenSegment open_;
-  format::Manifest manifest_at_start_;
   Gate background_;
   std::optional<Error> failure_;
   std::uint64_t troubles_ = 0;  // how often the store gave up on a segment (soft time-out)

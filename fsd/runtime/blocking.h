@@ -31,4 +31,17 @@ auto run_blocking(Strand& core, F start) {
   return future.get();
 }
 
+/// Runs a plain function in the core and blocks this thread until it has returned.
+/// For starting and stopping a program, as run_blocking().
+template <class F>
+void call_blocking(Strand& core, F work) {
+  std::promise<void> done;
+  auto future = done.get_future();
+  core.dispatch([&] {
+    work();
+    done.set_value();
+  });
+  future.get();
+}
+
 }  // namespace cairn
