@@ -14,8 +14,8 @@ Engine::Engine(LogAccess access, Options options)
       feeder_(access.runtime, access.index, metadata_, index_volume(access.parameters.identity),
               [this](Error error) {
                 fail(Error(EngineErrc::kDamaged,
-                           "the local index does not work; delete the cache directory and start "
-                           "again, nothing is lost",
+                           "the local index does not work: start again, which loads a damaged one "
+                           "anew from the bucket; nothing is lost",
                            error.message()));
               }),
       writer_(access.runtime, access.store, reader_, access.sealer,

@@ -7,7 +7,8 @@ namespace cairn::engine {
 namespace {
 
 Error index_failed(const Error& error) {
-  log::error("the local index cannot be read ({}); stop the daemon and delete its cache directory",
+  log::error("the local index cannot be read ({}); start the daemon again, it loads a damaged one "
+             "anew from the bucket",
              error.message());
   return Error(EngineErrc::kDamaged, "the local index cannot be read");
 }

@@ -123,8 +123,10 @@ class LmdbIndex::WriteTransaction {
   /// it, EIO: in a transaction that is what it means to us, and a disk that fails is no better.
   Result<void> ok(int rc) const {
     if (rc == MDB_SUCCESS) return {};
-    return lmdb_error(rc == EIO ? ENOSPC : rc, "cannot write the local index",
-                      data_path(index_.options_.directory));
+    Error error = lmdb_error(rc == EIO ? ENOSPC : rc, "cannot write the local index",
+                             data_path(index_.options_.directory));
+    if (is(error, IndexErrc::kDamaged)) index_.set_suspect(mdb_strerror(rc));
+    return error;
   }
   [[nodiscard]] MDB_txn* get() const { return txn_; }
 

@@ -8,8 +8,8 @@
 
 namespace cairn::testing {
 
-/// Flips a byte of the answers to the next `bad_gets` GETs of keys that begin with `bad_prefix`, and
-/// notes what was asked for.
+/// Flips a byte of the answers to the next `bad_gets` GETs of keys that begin with `bad_prefix`,
+/// and notes what was asked for.
 /// Threads: core only.
 class BadLink final : public object_store::ObjectStore {
  public:

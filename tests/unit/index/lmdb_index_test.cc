@@ -225,6 +225,23 @@ TEST(LmdbIndex, AChangedValueIsDamageAndTheNextStartRebuilds) {
   EXPECT_TRUE(opened->thrown_away.has_value());
 }
 
+TEST(LmdbIndex, DamageThatAWriteMeetsHasTheNextStartRebuildToo) {
+  const TestDirectory directory;
+  make_index(directory);
+  overwrite(directory.data_file(), 10 * kPage, 100 * kPage, 0);
+  {
+    const auto index = open_index(directory);
+    std::vector<std::string> keys;
+    std::vector<Change> changes;
+    for (int i = 0; i < 10'000; ++i) keys.push_back("key" + std::to_string(i) + "new");
+    for (const std::string& key : keys) changes.push_back(put(key, "1"));
+    EXPECT_THAT(index->apply(changes, stamp_at(1), stamp_at(2)), FailsWith(IndexErrc::kDamaged));
+  }
+  const auto opened = LmdbIndex::open_or_recreate({.directory = directory.index()});
+  ASSERT_THAT(opened, Succeeds());
+  EXPECT_TRUE(opened->thrown_away.has_value());
+}
+
 TEST(LmdbIndex, AVersionOfOursThatItDoesNotKnowIsNotBelieved) {
   const TestDirectory directory;
   make_index(directory);
