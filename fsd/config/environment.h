@@ -16,7 +16,7 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 
 /// `${NAME}` becomes the variable's value and `$$` becomes `$`; any other `$` stays as it is. What
 /// a value holds is not looked at again. Fails with a sentence that names the variable that is not
-/// set, or what stands wrongly in braces if that looks like a name; never with a value.
+/// set, or says what is wrong with a `${`; never with a value.
 [[nodiscard]] Result<std::string> substitute(const std::string& text,
                                              const Environment& environment);
 

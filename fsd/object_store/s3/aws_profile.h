@@ -23,15 +23,17 @@ using IniSection = std::map<std::string, std::string>;
 /// A whole small file; nothing if it cannot be read. Blocks.
 [[nodiscard]] std::optional<std::string> read_small_file(const std::string& path);
 
-/// The profile's settings from ~/.aws/config and ~/.aws/credentials (the latter win), or from the
-/// files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name. Empty if there is none.
-/// `wanted` empty: AWS_PROFILE, else "default". Blocks.
+/// The settings of one profile.
 struct AwsProfile {
   std::string name;
   bool found = false;
   IniSection values;
+  /// "" if there is no such key.
   [[nodiscard]] std::string value(const char* key) const;
 };
+/// The profile `wanted` from ~/.aws/config and ~/.aws/credentials (the latter win), or from the
+/// files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name. If `wanted` is empty: the one
+/// that AWS_PROFILE names, else "default". Blocks.
 [[nodiscard]] AwsProfile load_profile(const Environment& environment, const std::string& wanted);
 
 /// The region by AWS_REGION, AWS_DEFAULT_REGION or the profile; "" if none says. Blocks.

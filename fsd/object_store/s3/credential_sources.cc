@@ -275,11 +275,7 @@ Task<Result<Credentials>> CredentialSources::from_instance_role(std::string orig
 
 Task<Result<HttpResponse>> CredentialSources::send(HttpRequest request) {
   request.response_bytes_max = kReplyBytesMax;
-  CurlEngine& engine = engine_;
-  auto starter = [&engine, &request](CurlEngine::Done done) {
-    engine.start(std::move(request), std::move(done));
-  };
-  co_return co_await FromCallback<Result<HttpResponse>>(runtime_.core, std::move(starter));
+  co_return co_await s3::send(engine_, runtime_.core, std::move(request));
 }
 
 Task<std::optional<std::string>> CredentialSources::read_file(std::string path) {

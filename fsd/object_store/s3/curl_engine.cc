@@ -35,6 +35,7 @@
 #include "fsd/base/check.h"
 #include "fsd/object_store/object_store.h"
 #include "fsd/object_store/s3/curl_transfer.h"
+#include "fsd/runtime/await.h"
 
 namespace cairn::object_store::s3 {
 namespace {
@@ -395,5 +396,12 @@ void CurlEngine::start(HttpRequest request, Done done) {
   impl_->start(std::move(request), std::move(done));
 }
 void CurlEngine::stop() { impl_->stop(); }
+
+Task<Result<HttpResponse>> send(CurlEngine& engine, Strand& core, HttpRequest request) {
+  auto starter = [&engine, &request](CurlEngine::Done done) {
+    engine.start(std::move(request), std::move(done));
+  };
+  co_return co_await FromCallback<Result<HttpResponse>>(core, std::move(starter));
+}
 
 }  // namespace cairn::object_store::s3

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "fsd/base/result.h"
+#include "fsd/base/task.h"
 #include "fsd/object_store/s3/http.h"
 #include "fsd/runtime/strand.h"
 
@@ -38,7 +39,7 @@ class CurlEngine {
     Duration connect_timeout = std::chrono::seconds(5);
     /// A transfer that moves less than stall_bytes_per_s for this long is given up, also while it
     /// waits for the first byte of an answer. Whole seconds.
-    Duration stall_timeout = std::chrono::seconds(15);
+    Duration stall_timeout = std::chrono::seconds(20);
     std::uint32_t stall_bytes_per_s = 1024;
   };
   using Done = std::move_only_function<void(Result<HttpResponse>)>;
@@ -57,5 +58,9 @@ class CurlEngine {
   class Impl;
   std::shared_ptr<Impl> impl_;
 };
+
+/// The same for a coroutine of the core, which goes on there with the answer. The engine outlives
+/// the Task.
+Task<Result<HttpResponse>> send(CurlEngine& engine, Strand& core, HttpRequest request);
 
 }  // namespace cairn::object_store::s3

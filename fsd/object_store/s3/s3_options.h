@@ -30,7 +30,7 @@ struct S3Options {
   std::string kms_key_id;  // with kKms; empty: AWS's key for S3
   EtagQuoting etag_quoting = EtagQuoting::kQuoted;
   Duration connect_timeout = std::chrono::seconds(5);
-  Duration stall_timeout = std::chrono::seconds(15);
+  Duration stall_timeout = std::chrono::seconds(20);
   std::uint32_t connections_max = 64;
   std::string user_agent = "cairn";
 };

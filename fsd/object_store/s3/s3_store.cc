@@ -324,26 +324,19 @@ Task<Result<HttpResponse>> S3Store::call_inside(Call call) {
   } else {
     hash = co_await payload_hash(call.body);
   }
-  CO_TRY(HttpResponse response, co_await send(sign(call, hash, *credentials)));
+  CO_TRY(HttpResponse response,
+         co_await send(engine_, runtime_.core, sign(call, hash, *credentials)));
   if (response.ok() || response.status == 404 || response.status == 412) co_return response;
   if (!is(error_of(response, ""), StoreErrc::kBadCredentials)) co_return response;
   // Refused before anything was done: keys that somebody has renewed meanwhile may be tried.
   const CredentialsPtr others = co_await credentials_.replacement(credentials);
   if (!others) co_return response;
-  co_return co_await send(sign(call, hash, *others));
+  co_return co_await send(engine_, runtime_.core, sign(call, hash, *others));
 }
 
 Task<std::string> S3Store::payload_hash(SharedBytes body) {
   auto hash = [body = std::move(body)] { return to_hex(sha256(body.view())); };
   co_return co_await RunOn(runtime_.pool, runtime_.core, std::move(hash));
-}
-
-Task<Result<HttpResponse>> S3Store::send(HttpRequest request) {
-  CurlEngine& engine = engine_;
-  auto starter = [&engine, &request](CurlEngine::Done done) {
-    engine.start(std::move(request), std::move(done));
-  };
-  co_return co_await FromCallback<Result<HttpResponse>>(runtime_.core, std::move(starter));
 }
 
 HttpRequest S3Store::sign(const Call& call, const std::string& hash,

@@ -74,7 +74,6 @@ class S3Store final : public ObjectStore {
   Task<Result<HttpResponse>> call(Call call);
   Task<Result<HttpResponse>> call_inside(Call call);
   Task<std::string> payload_hash(SharedBytes body);
-  Task<Result<HttpResponse>> send(HttpRequest request);
   HttpRequest sign(const Call& call, const std::string& hash, const Credentials& credentials);
   Task<Result<Object>> get_by_head(std::string key);
   Result<Object> object_of(const std::string& key, ByteRange range, HttpResponse response) const;
