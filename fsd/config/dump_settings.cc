@@ -6,8 +6,6 @@
 namespace cairn::config {
 namespace {
 
-constexpr double kBytesPerGigabyte = 1e9;
-
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -64,7 +62,8 @@ class TableWriter {
   }
   void gigabytes(const char* name, std::uint64_t bytes, double, double) {
     char number[48];
-    std::snprintf(number, sizeof number, "%.9f", static_cast<double>(bytes) / kBytesPerGigabyte);
+    std::snprintf(number, sizeof number, "%.9f",
+                  static_cast<double>(bytes) / schema::kBytesPerGigabyte);
     line(name, number);
   }
   void addresses(const char* name, const std::vector<ListenAddress>& values) {
@@ -98,14 +97,14 @@ void write_table(std::string& out, const std::string& heading, S settings) {
 std::string dump_settings(const Settings& settings) {
   std::string out;
   Settings copy = settings;
-  schema::each_single_table(copy, [&out](const char* name, auto& part) {
-    write_table(out, '[' + std::string(name) + ']', part);
-  });
-  if (settings.fuse) write_table(out, "[servers.fuse]", *settings.fuse);
+  const auto heading = [](const char* name) { return '[' + std::string(name) + ']'; };
+  schema::each_single_table(
+      copy, [&](const char* name, auto& part) { write_table(out, heading(name), part); });
+  if (settings.fuse) write_table(out, heading(schema::kFuseTable), *settings.fuse);
   for (const NinepSettings& ninep : settings.ninep) {
-    write_table(out, "[[servers.ninep]]", ninep);
+    write_table(out, '[' + heading(schema::kNinepTable) + ']', ninep);
   }
-  if (settings.web) write_table(out, "[servers.webui]", *settings.web);
+  if (settings.web) write_table(out, heading(schema::kWebTable), *settings.web);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "fsd/config/known_tables.h"
 #include "fsd/config/load_settings.h"
 #include "fsd/config/nearest_name.h"
 #include "fsd/config/settings_schema.h"
@@ -19,65 +20,6 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1 << 20;
 constexpr std::size_t kTextBytesMax = 8192;
 constexpr std::size_t kListMax = 64;
-constexpr double kBytesPerGigabyte = 1e9;
-
-using std::chrono::duration_cast;
-
-/// Collects the names of a table's keys.
-struct NameCollector {
-  std::vector<std::string> names;
-  template <class... Any>
-  void add(const char* name, const Any&...) {
-    names.emplace_back(name);
-  }
-#define CAIRN_COLLECT(kind)                        \
-  template <class... Any>                          \
-  void kind(const char* name, const Any&... any) { \
-    add(name, any...);                             \
-  }
-  CAIRN_COLLECT(parsed)
-  CAIRN_COLLECT(secret)
-  CAIRN_COLLECT(seconds)
-  CAIRN_COLLECT(milliseconds)
-  CAIRN_COLLECT(text)
-  CAIRN_COLLECT(path)
-  CAIRN_COLLECT(boolean)
-  CAIRN_COLLECT(integer)
-  CAIRN_COLLECT(gigabytes)
-  CAIRN_COLLECT(addresses)
-  CAIRN_COLLECT(networks)
-#undef CAIRN_COLLECT
-  template <class E>
-  void choice(const char* name, E&, schema::Choices<E>) {
-    names.emplace_back(name);
-  }
-};
-
-template <class S>
-std::vector<std::string> names_of() {
-  NameCollector collector;
-  S settings;
-  schema::visit(collector, settings);
-  return collector.names;
-}
-
-struct KnownTable {
-  std::string name;
-  std::vector<std::string> keys;
-};
-
-const std::vector<KnownTable>& known_tables() {
-  static const std::vector<KnownTable> tables = {
-      {"storage", names_of<StorageSettings>()},
-      {"aws", names_of<AwsSettings>()},
-      {"cache", names_of<CacheSettings>()},
-      {"filesystem", names_of<FilesystemSettings>()},
-      {schema::kFuseTable, names_of<FuseSettings>()},
-      {schema::kNinepTable, names_of<NinepSettings>()},
-      {schema::kWebTable, names_of<WebSettings>()},
-  };
-  return tables;
-}
 
 /// Where an error lies, and the environment: what every reader of a table needs.
 struct Source {
@@ -162,7 +104,7 @@ class TableReader {
       expected << "expected a number from " << least << " to " << most;
       return fail(name, expected.str());
     }
-    bytes = static_cast<std::uint64_t>(std::llround(*value * kBytesPerGigabyte));
+    bytes = static_cast<std::uint64_t>(std::llround(*value * schema::kBytesPerGigabyte));
   }
   void addresses(const char* name, std::vector<ListenAddress>& out) {
     for (const std::string& text : take_texts(name)) {
@@ -195,10 +137,8 @@ class TableReader {
 
  private:
   std::string suggestion(const std::string& wrong, const std::vector<std::string>& names) const {
-    for (const KnownTable& other : known_tables()) {
-      if (std::find(other.keys.begin(), other.keys.end(), wrong) != other.keys.end()) {
-        return ": it belongs in [" + other.name + ']';
-      }
+    if (const KnownTable* other = find_table_with(wrong)) {
+      return ": it belongs in [" + other->name + ']';
     }
     if (const auto near = nearest_name(wrong, names)) return ": did you mean \"" + *near + "\"?";
     std::string all;
@@ -285,7 +225,7 @@ Result<void> read_table(const Source& source, const std::string& name, const tom
     return source.error(node.source(), name + ": expected a table: [" + name + ']');
   TableReader reader(source, name, *table);
   schema::visit(reader, settings);
-  return reader.finish(names_of<S>());
+  return reader.finish(find_table(name)->keys);
 }
 
 Error unknown_table(const Source& source, const toml::key& key, const std::string& prefix) {
@@ -293,11 +233,9 @@ Error unknown_table(const Source& source, const toml::key& key, const std::strin
   for (const KnownTable& known : known_tables()) names.push_back(known.name);
   const std::string wrong = prefix + std::string(key.str());
   // A key that stands above every table belongs into one of them.
-  for (const KnownTable& known : known_tables()) {
-    if (std::find(known.keys.begin(), known.keys.end(), key.str()) != known.keys.end()) {
-      return source.error(key.source(),
-                          "unknown key \"" + wrong + "\": it belongs in [" + known.name + ']');
-    }
+  if (const KnownTable* known = find_table_with(key.str())) {
+    return source.error(key.source(),
+                        "unknown key \"" + wrong + "\": it belongs in [" + known->name + ']');
   }
   const auto near = nearest_name(wrong, names);
   std::string all;

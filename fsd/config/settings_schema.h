@@ -18,6 +18,7 @@ namespace cairn::config::schema {
 template <class E>
 using Choices = std::initializer_list<std::pair<std::string_view, E>>;
 
+inline constexpr double kBytesPerGigabyte = 1e9;
 inline constexpr std::uint32_t kIdMax = 0xFFFFFFFE;  // the last uid means "none"
 
 inline std::string print_compression(const Compression& value) {
