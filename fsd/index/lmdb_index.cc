@@ -156,7 +156,6 @@ Result<LmdbIndex::Opened> LmdbIndex::open_or_recreate(Options options) {
   auto opened = index->open_environment();
   if (opened) return Opened{.index = std::move(index), .thrown_away = {}};
   if (!is(opened.error(), IndexErrc::kDamaged)) return std::move(opened).error();
-  log::warn("the local index is thrown away and will be rebuilt: {}", opened.error().message());
   TRY_OK(index->remove_files());
   TRY_OK(index->open_environment());
   return Opened{.index = std::move(index), .thrown_away = std::move(opened).error()};
