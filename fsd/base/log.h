@@ -11,5 +11,9 @@ using spdlog::warn;
 
 /// Where a daemon's log belongs: standard output is for what commands answer.
 void to_stderr();
+/// From now on to syslog as well (the journal, where systemd runs), as "cairn": for a daemon that
+/// has no standard error any more. Where there is no syslog this does nothing.
+/// Threads: any, also while others log; after to_stderr().
+void to_syslog_too();
 
 }  // namespace cairn::log

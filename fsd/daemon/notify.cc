@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "fsd/base/check.h"
+#include "fsd/base/log.h"
 
 namespace cairn::daemon {
 namespace {
@@ -58,6 +59,7 @@ void Notifier::ready(const std::string& status) {
     ::dup2(null, 1);
     ::close(null);
   }
+  log::to_syslog_too();  // standard error may go with the terminal
   CHECK(::write(pipe_, "ready", 5) == 5);
   ::close(pipe_);
   pipe_ = -1;
