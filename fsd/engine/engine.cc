@@ -52,8 +52,6 @@ Task<Result<void>> Engine::start(OpenedLog opened) {
   feeder_.start(opened_.tip);
   writer_.start(opened_.tip);
   checkpointer_.start(opened_.manifest, opened_.tip);
-  reaper_.set_gap(opened_.epoch_start.next(),
-                  Seq(opened_.epoch_start.value() + access_.parameters.window));
   segments_since_checkpoint_ = opened_.replayed;
   begin_segment();
   if (!options_.read_only) sweep().detach();

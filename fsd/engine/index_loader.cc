@@ -1,5 +1,6 @@
 #include "fsd/engine/index_loader.h"
 
+#include <algorithm>
 #include <deque>
 #include <vector>
 
@@ -137,6 +138,18 @@ Task<Result<void>> rebuild(LogAccess access, format::Manifest manifest) {
   co_return co_await RunOn(access.runtime.indexing, access.runtime.core, finish);
 }
 
+/// What an epoch-start says without having it in its batch: the gap behind it holds at most what
+/// its predecessor still had under way, which is garbage. So whoever comes to delete knows of it,
+/// in this epoch or in a later one.
+void doom_gap(const format::SegmentHeader& header, ChangeSet& changes) {
+  Seq first = header.seq.next();
+  if (!rule(Rule::kKeepEpochStart)) first = header.seq;
+  const Seq end = std::min(header.next_seq, Seq(header.seq.value() + format::kWindowMax));
+  for (Seq seq = first; seq < end; seq = seq.next()) {
+    changes.add(format::doomed_key(header.seq, seq), "");
+  }
+}
+
 }  // namespace
 
 std::string index_volume(const format::VolumeIdentity& identity) {
@@ -149,6 +162,7 @@ ChangeSet changes_of(const format::SegmentFront& front) {
   if (front.frames.frame_count() > 0) {
     changes.add(format::frames_key(front.header.seq), format::encode(front.frames));
   }
+  if (front.header.kind == format::SegmentKind::kEpochStart) doom_gap(front.header, changes);
   return changes;
 }
 

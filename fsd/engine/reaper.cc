@@ -93,13 +93,6 @@ Task<Result<bool>> Reaper::round(Seq log_start) {
   // Reads that began before the death may still be under way.
   if (!doomed.empty()) co_await wait_grace();
   if (stopped_) co_return false;
-  if (gap_end_ <= log_start) {
-    std::vector<Seq> gap;
-    if (!rule(Rule::kKeepEpochStart)) gap.push_back(Seq(gap_first_.value() - 1));
-    for (Seq seq = gap_first_; seq < gap_end_; seq = seq.next()) gap.push_back(seq);
-    CO_TRY_OK(co_await remove_all(std::move(gap)));
-    if (!stopped_) gap_first_ = gap_end_ = Seq();
-  }
   for (std::size_t i = 0; i < doomed.size() && !stopped_; i += kForgottenAtOnce) {
     const std::size_t end = std::min(doomed.size(), i + kForgottenAtOnce);
     std::vector<Seq> segments;

@@ -11,19 +11,15 @@
 
 namespace cairn::engine {
 
-/// Deletes segments without a live byte. A log object goes only when its seq and the seq of its
-/// death lie below the log's start, as the manifest surely says it; epoch-starts never go.
+/// Deletes segments without a live byte, and what may lie in the gap behind an epoch-start. A log
+/// object goes only when its seq and the seq of its death lie below the log's start, as the
+/// manifest surely says it; epoch-starts never go.
 /// Threads: core only.
 class Reaper {
  public:
   Reaper(Runtime& runtime, object_store::ObjectStore& store, Volume& volume, Duration grace)
       : runtime_(runtime), store_(store), volume_(volume), grace_(grace) {}
 
-  /// The gap behind our epoch-start: what the predecessor had under way may lie there.
-  void set_gap(Seq first, Seq end) {
-    gap_first_ = first;
-    gap_end_ = end;
-  }
   /// One round after a checkpoint. `log_start`: of the manifest whose writing is known to have
   /// succeeded. Ends early when stop() was called.
   /// A call during a round returns at once; the round is followed by one for it.
@@ -40,8 +36,6 @@ class Reaper {
   object_store::ObjectStore& store_;
   Volume& volume_;
   Duration grace_;
-  Seq gap_first_;
-  Seq gap_end_;
   Seq wanted_;  // the newest log start that run() was called with
   bool running_ = false;
   bool stopped_ = false;

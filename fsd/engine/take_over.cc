@@ -118,7 +118,6 @@ struct Taker {
     run->end = position_after(header);
     CO_TRY_OK(co_await apply_run(access, run, opened.tip));
     if (!rule(Rule::kIndexLate)) CO_TRY_OK(co_await still_ours(client, manifest));
-    opened.epoch_start = header.seq;
     opened.tip = run->end;
     co_return true;
   }

@@ -14,7 +14,6 @@ namespace cairn::engine {
 struct OpenedLog {
   StoredManifest manifest;
   format::WriterNonce nonce;
-  Seq epoch_start;       // its slot; none for a reader
   format::Position tip;  // where the log goes on, and the index stands
   std::uint64_t replayed = 0;
   bool rebuilt = false;  // the index was loaded from the checkpoint

@@ -144,7 +144,6 @@ void World::act(Host& host) {
 
 void World::trouble(Host& host) {
   Daemon& daemon = *host.daemon;
-  quiet_ = false;
   switch (random_.below(8)) {
     case 0:
     case 1:

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "fsd/engine/volume_setup.h"
-#include "fsd/object_store/memory_store.h"
 #include "tests/sim/daemon.h"
+#include "tests/sim/watched_bucket.h"
 
 namespace cairn::sim {
 
@@ -61,13 +61,12 @@ class World {
   testing::SimRuntime sim_;
   testing::SeededRandom random_;
   Settings settings_;
-  object_store::MemoryStore bucket_;
+  WatchedBucket bucket_;
   std::unique_ptr<Workload> workload_;
   std::unique_ptr<Shared> shared_;
   std::vector<Host> hosts_;
   std::uint64_t lives_ = 0;
   Epoch last_epoch_;
-  bool quiet_ = true;  // no request can take effect long after it was sent
 };
 
 }  // namespace cairn::sim

@@ -152,7 +152,7 @@ TEST_F(ProtocolTest, ATakeOverDoesNotTakeTheProgressOfARunningWriterForAHole) {
   sim_.in_core([&] { store_.release(); });
   const auto taken = sim_.wait(std::move(*taking));
   ASSERT_TRUE(taken) << taken.error().message();
-  EXPECT_GT(taken->epoch_start, Seq(end.value() + writer.setup.window));
+  EXPECT_GT(taken->tip.next_seq, Seq(end.value() + 2 * writer.setup.window));
   EXPECT_TRUE((*taker.index.snapshot())->find("c/during4").value());
 }
 
