@@ -23,6 +23,7 @@
 #include "fsd/frontends/fuse/kernel_settings.h"
 #include "fsd/frontends/fuse/reader_thread.h"
 #include "fsd/frontends/fuse/stale_mount.h"
+#include "fsd/runtime/blocking.h"
 
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER 57
@@ -36,11 +37,6 @@ constexpr std::size_t kLockWaitsWithoutRings = 4096;
 constexpr int kRingEntriesKeptFree = 32;  // of each ring, for those who do not wait for a lock
 constexpr auto kStartPatience = std::chrono::seconds(20);
 constexpr auto kStopPatience = std::chrono::seconds(10);
-
-Error failure(int number, std::string sentence) {
-  return Error(std::error_code(number, std::generic_category()), "cannot mount",
-               std::move(sentence));
-}
 
 void forward_log(fuse_log_level level, const char* format, va_list arguments) {
   char line[512];
@@ -178,11 +174,11 @@ Result<void> FuseServer::Parts::mount() {
   fuse_opt_add_arg(&arguments, mount_options(options, door.io_uring).c_str());
   session.reset(fuse_session_new(&arguments, &operations, sizeof operations, &door));
   fuse_opt_free_args(&arguments);
-  if (!session) return failure(EINVAL, "libfuse refused the options of the mount");
+  if (!session) return mount_failure(EINVAL, "libfuse refused the options of the mount");
   if (fuse_session_mount(session.get(), target.c_str()) != 0) {
-    return failure(EPERM, "cannot mount on " + target +
-                              ": is there /dev/fuse, and for those who "
-                              "are not root fusermount3 (Debian's package fuse3)?");
+    return mount_failure(EPERM, "nothing can be mounted on " + target +
+                                    ": is there /dev/fuse, and for those who are not root "
+                                    "fusermount3 (Debian's package fuse3)?");
   }
   return {};
 }
@@ -223,7 +219,8 @@ Result<void> FuseServer::Parts::serve() {
     io.writev = write_message;
     const int fd = fuse_session_fd(session.get());
     if (fuse_session_custom_io(session.get(), &io, sizeof io, fd) != 0) {
-      return failure(ENOTSUP, "this libfuse was built without custom io: run scripts/libfuse.sh");
+      return mount_failure(ENOTSUP,
+                           "this libfuse was built without custom io: run scripts/libfuse.sh");
     }
     add_loop();
   }
@@ -234,12 +231,15 @@ Result<void> FuseServer::Parts::serve() {
   // dies, since the kernel waits for the answer and the mount's end stays open until it is dead.
   auto serving = door.serving.get_future();
   if (serving.wait_for(kStartPatience) != std::future_status::ready) {
-    return failure(ETIMEDOUT, "the kernel does not begin to use the mount on " + target);
+    return mount_failure(ETIMEDOUT, "the kernel does not begin to use the mount on " + target);
   }
   over_io_uring = serving.get();
   if (door.io_uring && !over_io_uring) {
     if (options.io_uring == IoUring::kOn) {
-      return failure(ENOTSUP, "the kernel does not serve FUSE over io_uring");
+      return mount_failure(
+          ENOTSUP,
+          "the kernel does not serve FUSE over io_uring: set servers.fuse.io_uring "
+          "to \"auto\" or \"off\"");
     }
     add_readers(std::max(options.readers - 1, 1));
   }
@@ -261,14 +261,11 @@ bool FuseServer::Parts::wait_for_requests() const {
 
 /// What the kernel held is ours again.
 void FuseServer::Parts::give_back() {
-  std::promise<void> done;
-  door.core.dispatch([this, &done] {
+  call_blocking(door.core, [this] {
     door.waiting.stop();
     for (const auto& [ino, count] : door.lookups.take_all()) door.vfs.forget(ino, count);
     door.vfs.drop_client(door.client);
-    done.set_value();
   });
-  done.get_future().wait();
 }
 
 FuseServer::FuseServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -281,9 +278,10 @@ Result<std::unique_ptr<FuseServer>> FuseServer::start(Runtime& runtime, vfs::Vfs
   const bool wants_uring = CAIRN_FUSE_IO_URING != 0 && options.io_uring != IoUring::kOff;
   const bool uring = wants_uring && enable_io_uring();
   if (!uring && options.io_uring == IoUring::kOn) {
-    return failure(ENOTSUP,
-                   "FUSE over io_uring needs Linux 6.14, the parameter enable_uring of the module "
-                   "fuse, and a libfuse built by scripts/libfuse.sh");
+    return mount_failure(
+        ENOTSUP,
+        "FUSE over io_uring needs Linux 6.14, the parameter enable_uring of the module "
+        "fuse, and a libfuse built by scripts/libfuse.sh");
   }
   set_io_flusher();
   auto parts = std::make_unique<Parts>(runtime, vfs, std::move(options), uring);

@@ -26,11 +26,6 @@ namespace fs = std::filesystem;
 constexpr const char* kOurType = "fuse.cairn";
 constexpr int kDeadMountsMax = 8;  // one upon the other
 
-Error failure(int number, std::string sentence) {
-  return Error(std::error_code(number, std::generic_category()), "cannot mount",
-               std::move(sentence));
-}
-
 std::vector<std::string_view> split(std::string_view line) {
   std::vector<std::string_view> fields;
   while (!line.empty()) {
@@ -71,7 +66,7 @@ Result<std::string> real_path(const std::string& mountpoint) {
     if (!error) return real.string();
   }
   const fs::path parent = fs::canonical(absolute.parent_path(), error);
-  if (error) return failure(ENOENT, "the mountpoint " + mountpoint + " does not exist");
+  if (error) return mount_failure(ENOENT, "the mountpoint " + mountpoint + " does not exist");
   return (parent / absolute.filename()).string();
 }
 
@@ -94,17 +89,18 @@ Result<void> clear_dead_mounts(const std::string& target) {
     if (!is_dead(target)) return {};
     const auto mount = find_mount(target);
     if (!mount || mount->type != kOurType) {
-      return failure(ENOTCONN, target + " is a dead mount" +
-                                   (mount ? " of " + mount->source : std::string()) +
-                                   "; take it away with: " +
-                                   (geteuid() == 0 ? "umount -l " : "fusermount3 -u ") + target);
+      return mount_failure(
+          ENOTCONN, target + " is a dead mount" + (mount ? " of " + mount->source : std::string()) +
+                        "; take it away with: " +
+                        (geteuid() == 0 ? "umount -l " : "fusermount3 -u ") + target);
     }
     TRY_OK(unmount(target));
     log::info("fuse: took away the dead mount of {} that an earlier daemon left on {}",
               mount->source, target);
   }
-  return failure(ENOTCONN, target + " is dead mounts upon dead mounts; take them away with: " +
-                               "umount -l " + target);
+  return mount_failure(
+      ENOTCONN,
+      target + " is dead mounts upon dead mounts; take them away with: " + "umount -l " + target);
 }
 
 Result<void> check_directory(const std::string& target, const MountpointRules& rules) {
@@ -112,18 +108,24 @@ Result<void> check_directory(const std::string& target, const MountpointRules& r
   if (stat(target.c_str(), &st) != 0) {
     const int number = errno;
     if (number == ENOENT) {
-      return failure(number, "the mountpoint " + target + " does not exist: make it with mkdir");
+      return mount_failure(number,
+                           "the mountpoint " + target + " does not exist: make it with mkdir");
     }
-    return failure(number, "the mountpoint " + target + ": " + std::strerror(number));
+    return mount_failure(number, "the mountpoint " + target + ": " + std::strerror(number));
   }
-  if (!S_ISDIR(st.st_mode)) return failure(ENOTDIR, target + " is not a directory");
+  if (!S_ISDIR(st.st_mode)) {
+    return mount_failure(ENOTDIR, target + " is not a directory: name one to mount on");
+  }
   if (const auto mount = find_mount(target); mount && mount->type == kOurType) {
-    return failure(EBUSY, mount->source + " is mounted on " + target + " already");
+    return mount_failure(EBUSY, mount->source + " is mounted on " + target +
+                                    " already: unmount it, or mount elsewhere");
   }
   std::error_code error;
   const bool empty = fs::is_empty(target, error);
   if (!error && !empty && !rules.allow_nonempty) {
-    return failure(ENOTEMPTY, "the mountpoint " + target + " is not empty");
+    return mount_failure(ENOTEMPTY, "the mountpoint " + target +
+                                        " is not empty: what lies in it would be hidden; name an "
+                                        "empty directory");
   }
   return {};
 }
@@ -134,11 +136,12 @@ Result<void> check_cache_dir(const std::string& target, const std::string& cache
   const fs::path cache = fs::weakly_canonical(cache_dir, error);
   if (error) return {};
   if (is_within(cache, target)) {
-    return failure(EINVAL, "the cache directory " + cache.string() + " lies below the mountpoint " +
-                               target + ": the daemon would wait for itself");
+    return mount_failure(EINVAL, "the cache directory " + cache.string() +
+                                     " lies below the mountpoint " + target +
+                                     ": the daemon would wait for itself");
   }
   if (is_within(target, cache)) {
-    return failure(
+    return mount_failure(
         EINVAL, "the mountpoint " + target + " lies below the cache directory " + cache.string());
   }
   return {};
@@ -182,6 +185,11 @@ std::optional<MountEntry> find_mount(const std::string& target) {
   return last;
 }
 
+Error mount_failure(int number, std::string sentence) {
+  return Error(std::error_code(number, std::generic_category()), "cannot mount",
+               std::move(sentence));
+}
+
 Result<std::string> prepare_mountpoint(const std::string& mountpoint,
                                        const MountpointRules& rules) {
   TRY(const std::string target, real_path(mountpoint));
@@ -196,7 +204,7 @@ Result<void> unmount_unused(const std::string& mountpoint) {
   const int number = errno;
   if (number == EINVAL || number == ENOENT) return {};  // not mounted any more
   if (number == EPERM && run_fusermount(mountpoint) == 0) return {};
-  return failure(number, "cannot unmount " + mountpoint + ": " + std::strerror(number));
+  return system_error(number, "cannot unmount", mountpoint);
 }
 
 Result<void> unmount(const std::string& mountpoint) {

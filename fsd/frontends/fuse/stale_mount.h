@@ -21,6 +21,9 @@ struct MountEntry {
 /// The topmost mount on `target` (an absolute path without symbolic links).
 [[nodiscard]] std::optional<MountEntry> find_mount(const std::string& target);
 
+/// What a mount fails with: "cannot mount: SENTENCE".
+[[nodiscard]] Error mount_failure(int number, std::string sentence);
+
 struct MountpointRules {
   bool allow_nonempty = false;
   std::string cache_dir;  // must neither lie below the mountpoint nor hold it; may be empty
