@@ -55,6 +55,7 @@ class Acl {
     std::uint32_t uid = 0;
     std::function<bool(std::uint32_t gid)> in_group;
   };
+  /// May he do `wanted` (bits as in Entry::permissions) with a file of this owner and group?
   [[nodiscard]] bool allows(const Subject& subject, std::uint32_t owner, std::uint32_t group,
                             std::uint32_t wanted) const;
   bool operator==(const Acl&) const = default;

@@ -49,7 +49,7 @@ class FileData {
   /// While it waits for cold bytes, others may write, truncate or punch the same range. Every piece
   /// that is read then shows some moment between call and end, not all of them the same one. What
   /// it refers to stays readable: the engine deletes a segment without references only long after
-  /// the last reference went (gc's grace), so that a read under way never fails for that.
+  /// the last reference went (kReapGrace), so that a read under way never fails for that.
   Task<Result<std::size_t>> read(Ino ino, std::uint64_t size, std::uint64_t offset,
                                  MutableByteView into, const CancelFlag* cancel = nullptr);
 

@@ -35,6 +35,7 @@ class LockSpace {
   /// The type that this owner holds anywhere in the file, kUnlock if nothing.
   [[nodiscard]] LockType held_type(Ino ino, LockOwner owner) const;
 
+  // These as LockTable has them.
   Task<Result<void>> set(Ino ino, HeldLock wanted, bool wait, std::uint64_t token);
   void cancel_wait(std::uint64_t token);
   void drop_owner(Ino ino, LockOwner owner);

@@ -6,8 +6,8 @@
 #include "fsd/vfs/types.h"
 
 // A copy refers to the same stored bytes as its original. Both extents are marked `shared`, which
-// keeps writers from replacing those bytes in place, and each gets a reverse record, by which the
-// repacker of a segment finds all who refer to it. The mark is never taken back when the other
+// keeps writers from replacing those bytes in place, and each gets a reverse record, by which all
+// who refer to a segment's bytes can be found. The mark is never taken back when the other
 // extent goes: it is a permission to be careful, not a count.
 //
 // What is copied is the *range*: only its bytes are referenced once more, though the original's

@@ -88,7 +88,7 @@ void Vfs::Parts::notify_data(const Caller& caller, Ino ino, std::uint64_t offset
 }
 
 void Vfs::Parts::touch_atime(Inode& inode, int open_flags) {
-  if (!options.relatime || (open_flags & O_NOATIME) != 0 || volume.read_only()) return;
+  if ((open_flags & O_NOATIME) != 0 || volume.read_only()) return;
   constexpr TimeNs kDay = 86'400'000'000'000;
   const InodeRecord& r = inode.record;
   const TimeNs when = now();
