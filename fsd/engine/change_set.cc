@@ -4,6 +4,8 @@
 
 namespace cairn::engine {
 
+static_assert(format::kKeyBytesMax == index::kKeyBytesMax, "what the log holds, the index takes");
+
 void ChangeSet::add(std::string_view key, std::optional<std::string_view> value) {
   places_.push_back({.at = storage_.size(),
                      .key_bytes = static_cast<std::uint32_t>(key.size()),

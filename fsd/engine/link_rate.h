@@ -75,7 +75,7 @@ class LinkRate {
   }
 
   std::size_t window_bytes_;
-  double bytes_per_second_ = 20e6;
+  double bytes_per_second_ = 20e6;  // a guess, until something has been measured
   std::uint64_t under_way_ = 0;
   std::uint64_t acknowledged_bytes_ = 0;
   Duration acknowledged_at_{};
