@@ -20,6 +20,8 @@ CoreWorkload::CoreWorkload(std::uint64_t seed) {
   settings_.fs.bytes_max = bytes[random.below(4)];
   const std::uint64_t seals[] = {0, 2, 10, 50};
   settings_.seal_one_in = seals[random.below(4)];
+  const std::uint64_t waits[] = {0, 2, 5, 30};
+  settings_.wait_one_in = waits[random.below(4)];
 }
 
 std::unique_ptr<Daemon> CoreWorkload::start(Life life) {
@@ -70,9 +72,7 @@ Task<> CoreDaemon::on_live() {
         TaggedVolume::Events{
             .on_begin = [this] { return on_begin(); },
             .on_violation = [this](const std::string& wrong) { violation(wrong); }});
-    volume_->before_admit = [this] {
-      if (random_.one_in(settings_.seal_one_in)) seal().detach();
-    };
+    volume_->before_admit = [this] { return before_admit(); };
     auto opened = co_await vfs::Vfs::open(shared_.sim.runtime(), *volume_, settings_.fs);
     if (opened) {
       fs_ = std::move(*opened);
@@ -100,7 +100,14 @@ Txn CoreDaemon::on_begin() {
   return head_;
 }
 
-/// An admit may find the open segment full and close it. This makes it happen more often.
+/// An admit may find the open segment full and close it, or have to wait. This makes both happen
+/// more often.
+Duration CoreDaemon::before_admit() {
+  if (random_.one_in(settings_.seal_one_in)) seal().detach();
+  if (!random_.one_in(settings_.wait_one_in)) return {};
+  return std::chrono::milliseconds(1 + random_.below(random_.one_in(5) ? 3000 : 30));
+}
+
 Task<> CoreDaemon::seal() {
   ++under_way_;
   (void)co_await engine_->sync(engine_->open_segment());
@@ -179,7 +186,8 @@ Task<> CoreDaemon::read() {
 }
 
 Task<> CoreDaemon::remove_leaf(At at) {
-  const NodeId id = now_.find(at);
+  const NodeId id = now_.contains(at.directory) ? now_.find(at) : 0;
+  if (id == 0) co_return;  // somebody else has removed it
   const bool directory = S_ISDIR(now_.node(id).mode);
   if (directory) {
     co_await remove_directory(at);
@@ -201,11 +209,20 @@ Task<> CoreDaemon::clear() {
     if (leaves.empty() || lost()) break;
     for (const At& at : leaves) co_await remove_leaf(at);
   }
-  const auto names = now_.node(ReferenceFs::kRoot).xattrs;
-  for (const auto& [name, value] : names) {
-    (void)co_await fs_->remove_xattr({}, vfs::kRootIno, name);
-  }
+  const auto attributes = now_.node(ReferenceFs::kRoot).xattrs;
+  for (const auto& [name, value] : attributes) co_await remove_attribute(name);
   co_await sync_all();
+}
+
+Task<> CoreDaemon::remove_attribute(std::string name) {
+  constexpr NodeId kRoot = ReferenceFs::kRoot;
+  Txn txn = 0;
+  auto got = co_await perform(&txn, [&] { return fs_->remove_xattr({}, vfs::kRootIno, name); });
+  ReferenceFs next = now_;
+  const bool acl = name.starts_with("system.");
+  const int want =
+      acl ? next.set_acl(kRoot, name, vfs::Acl({})) : next.remove_xattr({}, kRoot, name);
+  conclude("remove " + name, outcome(got), want, txn, std::move(next), {kRoot});
 }
 
 void CoreDaemon::check_cleared() {

@@ -20,6 +20,7 @@ namespace cairn::sim {
 struct CoreSettings {
   vfs::Vfs::Options fs;
   std::uint64_t seal_one_in = 0;  // admissions that find the open segment sealed
+  std::uint64_t wait_one_in = 0;  // ... that have to wait
 };
 
 /// A daemon with a POSIX core on its engine, and clients who do all that one can do with files.
@@ -62,8 +63,10 @@ class CoreDaemon final : public Daemon {
   void believe_what_is_durable();
   Task<> sync_all();
   Task<> sync_node(NodeId id);
+  Duration before_admit();
   Task<> seal();
   Task<> remove_leaf(At at);
+  Task<> remove_attribute(std::string name);
 
   // Operations (core_operations.cc, core_file_operations.cc): each draws what it does.
   Task<> operate();
@@ -134,6 +137,7 @@ auto CoreDaemon::perform(Txn* txn, F start) {
   volume_->expect(txn);
   auto task = start();
   volume_->expect(nullptr);
+  if (!task.done()) shared_.verdict.say("  " + name_ + ": an operation waits");
   return task;
 }
 

@@ -261,7 +261,12 @@ void CoreDaemon::look_at(NodeId id) {
   const std::uint64_t size = S_ISDIR(want.mode) ? want.entries.size() : want.content.size();
   const bool right = got && got->inode.mode == want.mode && got->inode.nlink == want.nlink &&
                      got->inode.uid == want.uid && got->inode.size == size;
-  if (!right) violation("stat of " + std::to_string(id) + " shows something else");
+  if (right) return;
+  violation("stat of " + std::to_string(id) + " shows " +
+            (got ? "nlink " + std::to_string(got->inode.nlink) + ", size " +
+                       std::to_string(got->inode.size)
+                 : got.error().message()) +
+            "; should be " + std::to_string(want.nlink) + ", " + std::to_string(size));
 }
 
 Task<> CoreDaemon::list(NodeId id) {

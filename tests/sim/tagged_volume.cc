@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "fsd/runtime/await.h"
+
 namespace cairn::sim {
 
 Result<std::optional<std::string>> TaggedVolume::find(std::string_view key) {
@@ -19,7 +21,8 @@ Result<std::optional<std::pair<std::string, std::string>>> TaggedVolume::find_fl
 Task<Result<void>> TaggedVolume::admit(std::size_t data_bytes) {
   Txn* const wanted = std::exchange(expected_, nullptr);
   if (ours_ && !names_within_) names_within_ = names();
-  if (before_admit) before_admit();
+  const Duration wait = before_admit ? before_admit() : Duration{};
+  if (wait > Duration{}) co_await SleepFor(sim_.runtime().timers, wait);
   auto admitted = co_await inner_.admit(data_bytes);
   if (admitted) {
     wanted_ = wanted;

@@ -59,8 +59,9 @@ class TaggedVolume final : public engine::Volume {
   }
   [[nodiscard]] bool read_only() const override { return inner_.read_only(); }
 
-  /// Called before each admit: the place to seal the open segment, as an admit may.
-  std::function<void()> before_admit;
+  /// Called before each admit: the place to seal the open segment, as an admit may. The admit then
+  /// waits for as long as it says, as one does when the window is full.
+  std::function<Duration()> before_admit;
 
  private:
   void on_change();
