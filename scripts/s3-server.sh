@@ -29,6 +29,15 @@ require_programs() {
     "$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')"
 }
 
+# Ours would join the cluster of whoever has them, or speak to it.
+require_free_ports() {
+  local port
+  for port in "$PORT" $((PORT + 1)); do
+    ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null ||
+      fail "port $port is taken: give another PORT (it and the nine after it are used)"
+  done
+}
+
 # A process counts as ours only if its command line names our configuration: ids are reused.
 is_running() { # NAME
   local pid
@@ -166,6 +175,7 @@ up() {
     return
   fi
   clear_directory
+  require_free_ports
   mkdir -p "$DIR"/{mon,osd,rgw,crash}
   : >"$DIR/keyring"
   echo "$PORT" >"$DIR/port"
