@@ -261,8 +261,8 @@ leave_to_you() {
   tell "the store:             $demo/bucket"
   tell "the log:               $demo/daemon.log"
   tell "To try: a database, a build, git; fio with fsync=1; kill -9 $daemon (and run this again)."
-  printf '\nCtrl-C ends it.\n'
   trap 'echo; tell "stopping: what is buffered goes to the bucket first"; exit 0' INT TERM
+  printf '\nCtrl-C ends it.\n'
   wait "$daemon" || true
   until_true 10 has_ended "$daemon" || true
   daemon=

@@ -33,7 +33,7 @@ for argument in "$@"; do
 done
 
 if [ "$force" = no ] && [ -f "$target/lib/libfuse3.a" ] && [ -f "$target/VERSION" ]; then
-  echo "libfuse: $(head -n 1 "$target/VERSION") is built already"
+  echo "$(head -n 1 "$target/VERSION") is built already"
   exit 0
 fi
 
@@ -59,7 +59,7 @@ echo '#include <numa.h>' | cc -E - >/dev/null 2>&1 || give_up "libnuma-dev is mi
 exec 9>"$root/build/deps/libfuse.lock"
 flock 9
 if [ "$force" = no ] && [ -f "$target/lib/libfuse3.a" ] && [ -f "$target/VERSION" ]; then
-  echo "libfuse: $(head -n 1 "$target/VERSION") is built already"
+  echo "$(head -n 1 "$target/VERSION") is built already"
   exit 0
 fi
 
@@ -123,4 +123,4 @@ mv "$work/install" "$target"
 # meson wrote the directory that it installed into; now it lies somewhere else.
 sed -i "s#^prefix=.*#prefix=$target#" "$target/lib/pkgconfig/fuse3.pc"
 rm -rf "$work"
-echo "libfuse: built $(head -n 1 "$target/VERSION")"
+echo "built $(head -n 1 "$target/VERSION")"
