@@ -4,6 +4,7 @@
 #include <set>
 
 #include "fsd/base/log.h"
+#include "fsd/engine/fenced.h"
 #include "fsd/engine/index_loader.h"
 #include "fsd/engine/limits.h"
 #include "fsd/engine/protocol_rules.h"
@@ -116,7 +117,7 @@ Task<Result<std::string>> Checkpointer::earlier_keys() {
   while (at.next_seq < keys_known_from_.next_seq) {
     CO_TRY(auto run, co_await reader_.read_run(at, kReplayParallel));
     CO_TRY(const bool ours, co_await look());
-    if (!ours) co_return Error(EngineErrc::kFenced, "another daemon has taken this volume over");
+    if (!ours) co_return fenced();
     if (run.broken) co_return *run.broken;
     if (run.segments.empty()) {
       co_return Error(EngineErrc::kLost, "an object of the log is missing",
@@ -248,9 +249,8 @@ Task<Result<void>> Checkpointer::on_refused(std::shared_ptr<Work> work) {
     co_return Error(object_store::StoreErrc::kConflict, "an earlier checkpoint arrived late");
   }
   if (!rule(Rule::kNoCleaning)) co_await remove_tables(names_of(*work));
-  events_.on_failed(Error(EngineErrc::kFenced,
-                          "another daemon has taken this volume over; this one has stopped"));
-  co_return Error(EngineErrc::kFenced, "fenced");
+  events_.on_failed(fenced());
+  co_return fenced();
 }
 
 Task<> Checkpointer::remove_tables(std::vector<std::string> names) {

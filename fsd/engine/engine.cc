@@ -1,6 +1,7 @@
 #include "fsd/engine/engine.h"
 
 #include "fsd/base/log.h"
+#include "fsd/engine/fenced.h"
 #include "fsd/engine/index_loader.h"
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/format/keys.h"
@@ -169,8 +170,7 @@ Task<> Engine::look() {
   if (gone) {
     fail(ours.error());
   } else if (ours && !*ours) {
-    fail(Error(EngineErrc::kFenced,
-               "another daemon has taken this volume over; this one has stopped"));
+    fail(fenced());
   }
   background_.leave();
 }

@@ -1,5 +1,6 @@
 #include "fsd/engine/log_writer.h"
 
+#include "fsd/engine/fenced.h"
 #include "fsd/engine/limits.h"
 #include "fsd/engine/log_put.h"
 #include "fsd/engine/protocol_rules.h"
@@ -83,8 +84,7 @@ Task<> LogWriter::send(std::shared_ptr<Flight> flight) {
     if (!failed_ && put && *put) {
       on_acknowledged(*flight);
     } else if (!failed_ && put) {
-      events_.on_failed(Error(EngineErrc::kFenced,
-                              "another daemon has taken this volume over; this one has stopped"));
+      events_.on_failed(fenced());
       fail();
     } else if (!failed_) {
       events_.on_failed(
