@@ -87,8 +87,7 @@ Error explained(Error error) {
        "aws.secret_access_key, or where else they come from"},
       {StoreErrc::kAccessDenied,
        "the store does not allow this: give these credentials the rights that docs/s3.md lists"},
-      {StoreErrc::kBucketMissing,
-       "the bucket does not exist: make it, or correct storage.url"},
+      {StoreErrc::kBucketMissing, "the bucket does not exist: make it, or correct storage.url"},
       {StoreErrc::kClockSkew,
        "the store refuses this machine's clock: set it (timedatectl set-ntp true)"},
       {StoreErrc::kCancelled, "stopped while starting"},
@@ -101,18 +100,24 @@ Error explained(Error error) {
 
 format::Compression to_compression(const config::Compression& setting) {
   switch (setting.kind) {
-    case config::CompressionKind::kNone: return format::Compression::none();
-    case config::CompressionKind::kLz4: return {.codec = format::Codec::kLz4, .level = 0};
-    case config::CompressionKind::kZstd: break;
+    case config::CompressionKind::kNone:
+      return format::Compression::none();
+    case config::CompressionKind::kLz4:
+      return {.codec = format::Codec::kLz4, .level = 0};
+    case config::CompressionKind::kZstd:
+      break;
   }
   return {.codec = format::Codec::kZstd, .level = setting.level};
 }
 
 fuse::IoUring to_io_uring(config::IoUring setting) {
   switch (setting) {
-    case config::IoUring::kOn: return fuse::IoUring::kOn;
-    case config::IoUring::kOff: return fuse::IoUring::kOff;
-    case config::IoUring::kAuto: break;
+    case config::IoUring::kOn:
+      return fuse::IoUring::kOn;
+    case config::IoUring::kOff:
+      return fuse::IoUring::kOff;
+    case config::IoUring::kAuto:
+      break;
   }
   return fuse::IoUring::kAuto;
 }
@@ -146,8 +151,8 @@ Result<void> Daemon::prepare() {
   if (settings_.storage.url->kind != config::StorageUrl::Kind::kMemory) {
     cache_dir_ = settings_.cache.dir;
     if (cache_dir_.empty()) {
-      TRY(cache_dir_, config::default_cache_dir(geteuid(), config::process_environment(),
-                                                settings_.name));
+      TRY(cache_dir_,
+          config::default_cache_dir(geteuid(), config::process_environment(), settings_.name));
     }
     std::error_code failed;
     std::filesystem::create_directories(cache_dir_, failed);
@@ -178,8 +183,8 @@ Result<void> Daemon::open_store() {
 Result<void> Daemon::check_store() {
   Runtime& runtime = runtime_.runtime();
   auto& store = store_->store();
-  auto known = run_blocking(
-      runtime.core, [&] { return store.get(std::string(format::kVolumeName), {0, 1}); });
+  auto known = run_blocking(runtime.core,
+                            [&] { return store.get(std::string(format::kVolumeName), {0, 1}); });
   if (known) return {};
   if (!is(known.error(), object_store::StoreErrc::kNotFound)) return known.error();
   if (settings_.read_only) return {};  // nothing may be written, and there is no volume to read
@@ -225,9 +230,8 @@ Result<void> Daemon::set_up_volume() {
     setup.password = settings_.storage.encryption_password->reveal();
   }
   setup.may_create = !settings_.read_only;
-  auto set_up = run_blocking(runtime.core, [&] {
-    return engine::set_up_volume(runtime, store_->store(), setup);
-  });
+  auto set_up = run_blocking(
+      runtime.core, [&] { return engine::set_up_volume(runtime, store_->store(), setup); });
   if (!set_up) return set_up.error();
   volume_ = std::move(*set_up);
   if (volume_->created) {
@@ -273,8 +277,9 @@ void Daemon::warn_if_versioned() {
   if (!store_->made().keeps_versions) return;
   auto versioned = run_blocking(runtime_.runtime().core, store_->made().keeps_versions);
   if (versioned && *versioned) {
-    log::warn("the bucket keeps old versions of objects: what Cairn deletes goes on costing money "
-              "until a lifecycle rule expires noncurrent versions");
+    log::warn(
+        "the bucket keeps old versions of objects: what Cairn deletes goes on costing money "
+        "until a lifecycle rule expires noncurrent versions");
   }
 }
 
@@ -296,8 +301,8 @@ Result<void> Daemon::open_doors() {
 }
 
 Result<void> Daemon::open_control() {
-  control_path_ = config::default_control_socket(geteuid(), config::process_environment(),
-                                                 settings_.name);
+  control_path_ =
+      config::default_control_socket(geteuid(), config::process_environment(), settings_.name);
   auto control = admin::ControlServer::start(
       runtime_.io(), runtime_.runtime().core, control_path_,
       [this](std::string command) { return answer(std::move(command)); });
@@ -331,9 +336,10 @@ bool Daemon::stop_engine() {
   // Given up, the engine fails: that is no other trouble.
   if (!stopped && (!failure_ || is(*failure_, engine::EngineErrc::kStopped))) {
     const auto stats = engine_->stats();
-    log::error("the store did not take everything before the shutdown time-out: about {} bytes "
-               "that no fsync has covered are lost",
-               stats.bytes_in_flight + stats.open_bytes);
+    log::error(
+        "the store did not take everything before the shutdown time-out: about {} bytes "
+        "that no fsync has covered are lost",
+        stats.bytes_in_flight + stats.open_bytes);
   }
   return stopped.has_value();
 }

@@ -77,8 +77,8 @@ class Daemon {
   std::unique_ptr<fuse::FuseServer> fuse_;
   std::unique_ptr<admin::ControlServer> control_;
   std::string control_path_;
-  std::optional<Error> failure_;        // core
-  std::atomic<bool> serving_ = false;   // everything is started: commands may be answered
+  std::optional<Error> failure_;       // core
+  std::atomic<bool> serving_ = false;  // everything is started: commands may be answered
   std::atomic<bool> store_made_ = false;
   Duration started_{};
 };

@@ -121,8 +121,7 @@ FrameReader::FrameReader(Runtime& runtime, object_store::ObjectStore& store, for
 
 FrameReader::~FrameReader() { CHECK(pending_.empty()); }
 
-Task<Result<void>> FrameReader::read(DataRef from, MutableByteView into,
-                                     const CancelFlag* cancel) {
+Task<Result<void>> FrameReader::read(DataRef from, MutableByteView into, const CancelFlag* cancel) {
   if (gate_.closing()) co_return Error(EngineErrc::kStopped, "the volume is closing");
   CO_TRY(const Table table, tables_.get(from.segment));
   if (into.empty()) co_return Result<void>();

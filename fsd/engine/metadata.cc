@@ -7,9 +7,10 @@ namespace cairn::engine {
 namespace {
 
 Error index_failed(const Error& error) {
-  log::error("the local index cannot be read ({}); start the daemon again, it loads a damaged one "
-             "anew from the bucket",
-             error.message());
+  log::error(
+      "the local index cannot be read ({}); start the daemon again, it loads a damaged one "
+      "anew from the bucket",
+      error.message());
   return Error(EngineErrc::kDamaged, "the local index cannot be read");
 }
 

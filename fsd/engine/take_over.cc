@@ -154,8 +154,8 @@ Task<Result<OpenedLog>> run_take_over(std::shared_ptr<Taker> taker) {
 Task<Result<void>> load_for_reading(std::shared_ptr<Taker> taker) {
   OpenedLog& opened = taker->opened;
   for (;;) {
-    auto loaded = co_await load_index(taker->access, taker->reader, opened.manifest.manifest,
-                                      opened.rebuilt);
+    auto loaded =
+        co_await load_index(taker->access, taker->reader, opened.manifest.manifest, opened.rebuilt);
     if (loaded) {
       opened.tip = *loaded;
       co_return Result<void>();

@@ -16,15 +16,15 @@
 namespace cairn::engine {
 
 enum class EngineErrc {
-  kFenced = 1,    // another writer has taken the volume over: nothing can be acknowledged any more
-  kReadOnly,      // EROFS
-  kDamaged,       // stored bytes do not match their checksum or seal; only what needs them fails
-  kStopped,       // stopping, or stopped
-  kUnavailable,   // the store did not answer within storage.soft_timeout_s
-  kNewerFormat,   // written by a newer version of Cairn
-  kNotAVolume,    // the prefix holds other objects, or none
+  kFenced = 1,   // another writer has taken the volume over: nothing can be acknowledged any more
+  kReadOnly,     // EROFS
+  kDamaged,      // stored bytes do not match their checksum or seal; only what needs them fails
+  kStopped,      // stopping, or stopped
+  kUnavailable,  // the store did not answer within storage.soft_timeout_s
+  kNewerFormat,  // written by a newer version of Cairn
+  kNotAVolume,   // the prefix holds other objects, or none
   kWrongPassword,
-  kLost,          // an object of the log is missing
+  kLost,  // an object of the log is missing
 };
 const std::error_category& engine_category();
 std::error_code make_error_code(EngineErrc code);

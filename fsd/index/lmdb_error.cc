@@ -13,7 +13,7 @@ Error lmdb_error(int code, const char* what, const std::string& path) {
     case MDB_CORRUPTED:
     case MDB_PAGE_FULL:    // a page that could not have been filled,
     case MDB_CURSOR_FULL:  // a tree that could not be so deep
-    case MDB_PANIC:  // the page that names the newest state could not be written
+    case MDB_PANIC:        // the page that names the newest state could not be written
     case MDB_VERSION_MISMATCH:
     case MDB_INVALID:
     case MDB_INCOMPATIBLE:

@@ -29,8 +29,7 @@ std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 std::optional<ReadAhead::Ask> ReadAhead::on_read(std::uint64_t offset, std::uint64_t length,
-                                                 std::uint64_t file_size,
-                                                 std::uint64_t ahead_max) {
+                                                 std::uint64_t file_size, std::uint64_t ahead_max) {
   if (length == 0 || offset >= file_size) return std::nullopt;
   const std::uint64_t end = std::min(saturating_add(offset, length), file_size);
   ++reads_;

@@ -28,7 +28,7 @@ class Vfs {
  public:
   struct Options {
     std::uint64_t bytes_max = UINT64_MAX;  // logical bytes; ENOSPC past it
-    std::uint32_t root_uid = 0;  // owner of the root directory of a new volume
+    std::uint32_t root_uid = 0;            // owner of the root directory of a new volume
     std::uint32_t root_gid = 0;
     std::size_t extents_per_step = kExtentsPerStep;  // tests make it small
   };

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <string>
 
-
 namespace cairn::fuse {
 namespace {
 

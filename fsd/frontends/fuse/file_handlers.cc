@@ -90,8 +90,8 @@ Task<> do_tmpfile(Request request, Ino parent, NewNode node, int flags) {
 Task<> do_read(Request request, HandleId handle, std::uint64_t offset, std::size_t size) {
   ReplyBuffer buffer = request.reply_buffer(size);
   request.works_on(buffer);
-  auto count = co_await request.door().vfs.read(handle, offset, buffer.bytes(),
-                                                request.cancel_flag());
+  auto count =
+      co_await request.door().vfs.read(handle, offset, buffer.bytes(), request.cancel_flag());
   if (count) {
     request.bytes(std::string_view(buffer.chars(), *count));
   } else {

@@ -63,8 +63,8 @@ std::vector<std::uint64_t> WaitingRequests::dying(const std::vector<Suspect>& su
 Task<> WaitingRequests::look_at(std::vector<Suspect> suspects) {
   watching_ = true;  // without a timer; nobody stops us while `busy_` counts
   busy_.fetch_add(1);
-  const auto found = co_await RunOn(runtime_.pool, runtime_.core,
-                                    [&suspects] { return dying(suspects); });
+  const auto found =
+      co_await RunOn(runtime_.pool, runtime_.core, [&suspects] { return dying(suspects); });
   for (const std::uint64_t unique : found) {
     if (Request* request = find(unique)) request->abandon();
   }

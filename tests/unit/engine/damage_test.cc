@@ -12,9 +12,9 @@ namespace cairn::engine {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::HasSubstr;
 using testing::BadLink;
 using testing::EngineHost;
+using ::testing::HasSubstr;
 
 class Damage : public ::testing::Test {
  protected:
@@ -65,9 +65,9 @@ TEST_F(Damage, ATableThatIsDamagedInTheBucketIsNamed) {
   EngineHost other(sim_, bucket_);
   const auto started = other.start();
   ASSERT_FALSE(started);
-  EXPECT_THAT(started.error().message(),
-              AllOf(HasSubstr("a checkpoint table is damaged: bring this object back"),
-                    HasSubstr(table)));
+  EXPECT_THAT(
+      started.error().message(),
+      AllOf(HasSubstr("a checkpoint table is damaged: bring this object back"), HasSubstr(table)));
 }
 
 TEST_F(Damage, WithItsLocalIndexAHostStartsWithoutTheTables) {
