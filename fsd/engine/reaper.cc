@@ -1,6 +1,6 @@
 #include "fsd/engine/reaper.h"
 
-#include <vector>
+#include <algorithm>
 
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/format/keys.h"
@@ -15,11 +15,6 @@ constexpr std::size_t kAtOnce = 16;
 // second leave behind in it.
 constexpr std::size_t kRoundMax = 1U << 16;
 constexpr std::size_t kForgottenAtOnce = 512;  // in one transaction
-
-struct Doomed {
-  Seq death;
-  Seq segment;
-};
 
 }  // namespace
 
@@ -47,12 +42,7 @@ Task<Result<void>> Reaper::remove_all(std::vector<Seq> segments) {
     for (std::size_t k = i; k < std::min(segments.size(), i + kAtOnce); ++k) {
       removals.push_back(store_.remove(format::log_name(segments[k])));
     }
-    std::optional<Error> failed;
-    for (auto& removal : removals) {
-      auto done = co_await removal;
-      if (!done) failed = done.error();
-    }
-    if (failed) co_return *failed;
+    CO_TRY_OK(co_await await_all(std::move(removals)));
   }
   co_return Result<void>();
 }
@@ -75,39 +65,48 @@ Task<Result<void>> Reaper::run(Seq log_start) {
   co_return done;
 }
 
-/// True: there was more than one round takes.
-Task<Result<bool>> Reaper::round(Seq log_start) {
+Result<std::vector<Reaper::Doomed>> Reaper::find_doomed(Seq log_start) {
   std::vector<Doomed> doomed;
   const bool bounded = rule(Rule::kDeleteBelow) && rule(Rule::kDeathBelow);
   const Seq died_before = bounded ? log_start : volume_.open_segment();
-  CO_TRY_OK(volume_.scan(format::doomed_key(Seq(), Seq()), format::doomed_key(died_before, Seq()),
-                         [&](std::string_view key, std::string_view) {
-                           if (!format::is_key(key, format::KeyKind::kDoomed, 2)) return true;
-                           const Doomed one{.death = Seq(format::key_u64(key, 0)),
-                                            .segment = Seq(format::key_u64(key, 1))};
-                           if (one.segment < log_start || !rule(Rule::kDeleteBelow)) {
-                             doomed.push_back(one);
-                           }
-                           return doomed.size() < kRoundMax;
-                         }));
+  TRY_OK(volume_.scan(format::doomed_key(Seq(), Seq()), format::doomed_key(died_before, Seq()),
+                      [&](std::string_view key, std::string_view) {
+                        if (!format::is_key(key, format::KeyKind::kDoomed, 2)) return true;
+                        const Doomed one{.death = Seq(format::key_u64(key, 0)),
+                                         .segment = Seq(format::key_u64(key, 1))};
+                        if (one.segment < log_start || !rule(Rule::kDeleteBelow)) {
+                          doomed.push_back(one);
+                        }
+                        return doomed.size() < kRoundMax;
+                      }));
+  return doomed;
+}
+
+/// In the running transaction: the records of what has been deleted.
+void Reaper::forget(std::span<const Doomed> deleted) {
+  for (const Doomed& one : deleted) {
+    volume_.erase(format::doomed_key(one.death, one.segment));
+    volume_.erase(format::segment_key(one.segment));
+    volume_.erase(format::frames_key(one.segment));
+  }
+  deleted_ += deleted.size();
+}
+
+/// True: there was more than one round takes.
+Task<Result<bool>> Reaper::round(Seq log_start) {
+  CO_TRY(const std::vector<Doomed> doomed, find_doomed(log_start));
   // Reads that began before the death may still be under way.
   if (!doomed.empty()) co_await wait_grace();
-  if (stopped_) co_return false;
   for (std::size_t i = 0; i < doomed.size() && !stopped_; i += kForgottenAtOnce) {
-    const std::size_t end = std::min(doomed.size(), i + kForgottenAtOnce);
+    const auto some = std::span(doomed).subspan(i, std::min(kForgottenAtOnce, doomed.size() - i));
     std::vector<Seq> segments;
-    for (std::size_t k = i; k < end; ++k) segments.push_back(doomed[k].segment);
+    for (const Doomed& one : some) segments.push_back(one.segment);
     CO_TRY_OK(co_await remove_all(std::move(segments)));
     if (stopped_) break;
     CO_TRY_OK(co_await volume_.admit(0));
-    for (std::size_t k = i; k < end; ++k) {
-      volume_.erase(format::doomed_key(doomed[k].death, doomed[k].segment));
-      volume_.erase(format::segment_key(doomed[k].segment));
-      volume_.erase(format::frames_key(doomed[k].segment));
-    }
-    deleted_ += end - i;
+    forget(some);
   }
-  co_return doomed.size() == kRoundMax;
+  co_return !stopped_ && doomed.size() == kRoundMax;
 }
 
 }  // namespace cairn::engine

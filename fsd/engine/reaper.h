@@ -1,6 +1,8 @@
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <span>
+#include <vector>
 
 #include "fsd/base/result.h"
 #include "fsd/base/task.h"
@@ -28,6 +30,12 @@ class Reaper {
   [[nodiscard]] std::uint64_t deleted() const { return deleted_; }
 
  private:
+  struct Doomed {
+    Seq death;
+    Seq segment;
+  };
+  [[nodiscard]] Result<std::vector<Doomed>> find_doomed(Seq log_start);
+  void forget(std::span<const Doomed> deleted);
   Task<Result<bool>> round(Seq log_start);
   Task<> wait_grace();
   Task<Result<void>> remove_all(std::vector<Seq> segments);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fsd/base/check.h"
+#include "fsd/base/result.h"
 #include "fsd/base/task.h"
 #include "fsd/runtime/runtime.h"
 
@@ -123,6 +124,17 @@ class FromCallbackAwaiter {
 template <class T, class Starter>
 auto FromCallback(Strand& core, Starter starter) {
   return FromCallbackAwaiter<T, Starter>(core, std::move(starter));
+}
+
+/// Awaits every one of these Tasks, which run side by side already. Fails with an error of one that
+/// failed.
+inline Task<Result<void>> await_all(std::vector<Task<Result<void>>> tasks) {
+  Result<void> all;
+  for (auto& task : tasks) {
+    Result<void> done = co_await task;
+    if (!done) all = std::move(done);
+  }
+  co_return all;
 }
 
 /// Counts what is under way, so that a component's stop() can wait for it.
