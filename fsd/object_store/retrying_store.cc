@@ -62,6 +62,8 @@ Task<Result<T>> RetryingStore::repeat(Send send) {
     }
     const std::optional<Duration> delay = next_delay(attempt, answer.error());
     if (!delay) {
+      // It was under way when we were told to give up: who asked is not to ask again either.
+      if (stopped_ && may_retry(answer.error())) co_return Error(StoreErrc::kCancelled, "");
       // "No such object" is an answer as well; "the store does not answer" is none.
       if (!may_retry(answer.error()) && !is(answer.error(), StoreErrc::kCancelled)) on_answer();
       co_return answer;

@@ -48,7 +48,8 @@ class RetryingStore final : public ObjectStore {
   [[nodiscard]] std::string description() const override { return inner_.description(); }
 
   void set_patient(bool patient) { options_.patient = patient; }
-  /// From now on nothing is tried again: what waits for its next try fails with kCancelled.
+  /// From now on nothing is tried again: what waits for its next try fails with kCancelled, and so
+  /// does what gets no answer from now on.
   void stop();
 
   struct Outage {

@@ -183,6 +183,15 @@ TEST(RetryingStore, StopEndsWhatWaits) {
   sim.run_until_idle();
 }
 
+TEST(RetryingStore, WhatGetsNoAnswerAfterStopIsCancelledAtOnce) {
+  SimRuntime sim(1);
+  FailingStore failing(std::deque<StoreErrc>(1, StoreErrc::kUnavailable));
+  RetryingStore store(failing, sim.runtime(), {});
+  sim.in_core([&] { store.stop(); });
+  const auto got = sim.wait([&] { return store.get("a", {}); });
+  EXPECT_TRUE(is(got.error(), StoreErrc::kCancelled));
+}
+
 TEST(RetryingStore, OnABadDayEveryCreateOnlyPutEndsWithItsObject) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     SimRuntime sim(seed);
