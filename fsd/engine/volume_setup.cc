@@ -68,6 +68,17 @@ Task<Result<bool>> prefix_is_empty(object_store::ObjectStore& store) {
   co_return page.objects.empty();
 }
 
+/// Are there objects of a volume, where the object 'volume' is missing?
+Task<Result<bool>> has_remains(object_store::ObjectStore& store) {
+  for (const auto prefix : {format::kLogPrefix, format::kTablePrefix}) {
+    CO_TRY(auto page, co_await store.list(std::string(prefix), "", 1000));
+    for (const auto& listed : page.objects) {
+      if (format::parse_object_name(listed.key)) co_return true;
+    }
+  }
+  co_return false;
+}
+
 Task<Result<void>> make_volume_object(Runtime& runtime, object_store::ObjectStore& store,
                                       SetupOptions options) {
   format::VolumeParameters parameters;
@@ -118,6 +129,13 @@ Task<Result<SetUpVolume>> set_up_volume(Runtime& runtime, object_store::ObjectSt
   CO_TRY(auto object, co_await read_volume_object(store));
   if (!object) {
     CO_TRY(const bool empty, co_await prefix_is_empty(store));
+    CO_TRY(const bool remains, co_await has_remains(store));
+    if (remains) {
+      co_return Error(EngineErrc::kLost,
+                      "the object 'volume' is gone, and other objects of a volume are there: bring "
+                      "it back, or remove them with cairn destroy",
+                      store.description());
+    }
     if (!empty) {
       co_return Error(EngineErrc::kNotAVolume,
                       "this place holds objects that are not a Cairn volume: give the volume a "
@@ -162,9 +180,16 @@ Task<Result<void>> change_volume_password(Runtime& runtime, object_store::Object
 
 Task<Result<std::uint64_t>> destroy_volume(Runtime&, object_store::ObjectStore& store) {
   CO_TRY(auto object, co_await read_volume_object(store));
-  if (!object) co_return Error(EngineErrc::kNotAVolume, "there is no Cairn volume at this place");
+  // Without it there may still be what a daemon wrote while its volume was destroyed.
+  if (!object) {
+    CO_TRY(const bool left, co_await has_remains(store));
+    if (!left) {
+      co_return Error(EngineErrc::kNotAVolume, "there is no Cairn volume at this place",
+                      store.description());
+    }
+  }
   CO_TRY_OK(co_await store.remove(std::string(format::kManifestName)));
-  std::uint64_t removed = 1;
+  std::uint64_t removed = object ? 2 : 0;  // the manifest, and 'volume'
   std::string after;
   for (;;) {
     CO_TRY(auto page, co_await store.list("", after, 1000));
@@ -186,7 +211,7 @@ Task<Result<std::uint64_t>> destroy_volume(Runtime&, object_store::ObjectStore& 
   }
   // Last, so that an interrupted run can be repeated.
   CO_TRY_OK(co_await store.remove(std::string(format::kVolumeName)));
-  co_return removed + 1;
+  co_return removed;
 }
 
 }  // namespace cairn::engine

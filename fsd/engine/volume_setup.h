@@ -37,7 +37,8 @@ Task<Result<void>> change_volume_password(Runtime& runtime, object_store::Object
                                           format::Argon2Cost cost);
 
 /// Removes every object of the volume, the manifest first, so that a daemon that still runs on it
-/// stops. Returns how many there were. Objects that are not ours stay.
+/// stops. Returns how many there were. Objects that are not ours stay. Where 'volume' is missing it
+/// removes what is left of a volume.
 /// Fails with: kNotAVolume; StoreErrc.
 Task<Result<std::uint64_t>> destroy_volume(Runtime& runtime, object_store::ObjectStore& store);
 

@@ -237,5 +237,22 @@ TEST_F(EngineTest, ADestroyedVolumeLeavesNothingOfOurs) {
   EXPECT_TRUE(bucket_.objects().empty());
 }
 
+TEST_F(EngineTest, WhatIsLeftOfAVolumeIsNamedAsSuchAndCanBeDestroyed) {
+  ASSERT_TRUE(host_.start());
+  put("c/a", "1");
+  ASSERT_TRUE(host_.stop());
+  bucket_.lose(std::string(format::kVolumeName));
+  auto foreign = sim_.wait([&] { return bucket_.put("log/cat.jpg", SharedBytes::from("x"), {}); });
+  ASSERT_TRUE(foreign);
+  EngineHost other(sim_, bucket_);
+  auto started = other.start();
+  ASSERT_FALSE(started);
+  EXPECT_TRUE(is(started.error(), EngineErrc::kLost)) << started.error().message();
+  auto removed = sim_.wait([&] { return destroy_volume(sim_.runtime(), bucket_); });
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(bucket_.objects().size(), 1U);
+  EXPECT_FALSE(sim_.wait([&] { return destroy_volume(sim_.runtime(), bucket_); }));
+}
+
 }  // namespace
 }  // namespace cairn::engine
