@@ -1,10 +1,13 @@
 #include "fsd/daemon/notify.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -14,18 +17,39 @@
 namespace cairn::daemon {
 namespace {
 
-/// The parent: passes the daemon's word on.
-[[noreturn]] void wait_for_word(int pipe) {
+volatile pid_t awaited = 0;
+
+void pass_on(int) { ::kill(awaited, SIGTERM); }
+
+/// The parent: passes the daemon's word on. Who interrupts it means the daemon, which is in a
+/// session of its own: it stops, and says so.
+[[noreturn]] void wait_for_word(pid_t child, int pipe) {
+  awaited = child;
+  struct sigaction action = {};
+  action.sa_handler = pass_on;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
   std::string word;
   char piece[512];
   for (;;) {
     const ssize_t got = ::read(pipe, piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     word.append(piece, static_cast<std::size_t>(got));
   }
   if (word == "ready") std::_Exit(0);
   std::fprintf(stderr, "cairn: %s\n", word.empty() ? "the daemon ended early" : word.c_str());
   std::_Exit(1);
+}
+
+/// May the log go on there? A file and the journal are for it. A terminal belongs to its next
+/// command, and who reads a pipe waits for its end: `ssh HOST mount DIR` would not return.
+bool is_for_logs(int fd) {
+  struct stat status = {};
+  if (::fstat(fd, &status) != 0) return false;
+  if (S_ISREG(status.st_mode)) return true;
+  const char* journal = std::getenv("JOURNAL_STREAM");
+  return journal != nullptr &&
+         journal == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
 }  // namespace
@@ -38,7 +62,7 @@ Notifier::Notifier(bool background) {
   CHECK(child >= 0);
   if (child > 0) {
     ::close(ends[1]);
-    wait_for_word(ends[0]);
+    wait_for_word(child, ends[0]);
   }
   ::close(ends[0]);
   pipe_ = ends[1];
@@ -52,14 +76,16 @@ Notifier::~Notifier() {
 void Notifier::ready(const std::string& status) {
   sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
   if (pipe_ < 0) return;
-  // What a terminal shows belongs to its next command from here on.
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0) {
     ::dup2(null, 0);
     ::dup2(null, 1);
+    if (!is_for_logs(2)) {
+      ::dup2(null, 2);
+      log::to_syslog_too();
+    }
     ::close(null);
   }
-  log::to_syslog_too();  // standard error may go with the terminal
   CHECK(::write(pipe_, "ready", 5) == 5);
   ::close(pipe_);
   pipe_ = -1;

@@ -19,7 +19,9 @@ cairn=$1
 export HOME=$2
 unset XDG_RUNTIME_DIR
 mkdir "$HOME/mnt" "$HOME/ro"
-"$cairn" serve --storage "file://$HOME/bucket" --mount "$HOME/mnt" --name "e2e-user" --background
+# Whoever reads what it says is not kept waiting until the daemon ends.
+"$cairn" serve --storage "file://$HOME/bucket" --mount "$HOME/mnt" --name "e2e-user" \
+  --background 2>&1 | cat
 [ "$(stat -c %u "$HOME/mnt")" = 65534 ]
 echo hello >"$HOME/mnt/file"
 "$cairn" flush --name e2e-user
