@@ -11,6 +11,7 @@
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
 #include "fsd/config/load_settings.h"
+#include "fsd/config/nearest_name.h"
 #include "fsd/daemon/daemon.h"
 #include "fsd/daemon/notify.h"
 #include "fsd/frontends/admin/control_client.h"
@@ -28,7 +29,6 @@ struct Arguments {
   bool background = false;
   bool json = false;
   bool yes = false;
-  bool force = false;
 };
 
 int say(const Error& error) {
@@ -145,15 +145,36 @@ int with_store(const Arguments& arguments, const StoreFactory& make_store, Opera
   return status;
 }
 
-int destroy(const Arguments& arguments, const StoreFactory& make_store) {
-  if (!arguments.yes) {
-    return say(Error(std::make_error_code(std::errc::operation_canceled),
-                     "this deletes the volume and everything in it for ever: add --yes if that is "
-                     "what you want"));
+/// Says no while a daemon of this machine and user serves the volume: it would go on for some
+/// seconds, and what it writes in them would be left behind.
+Result<void> check_nobody_serves(const config::Settings& settings) {
+  const std::filesystem::path any =
+      config::default_control_socket(geteuid(), config::process_environment(), "any");
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(any.parent_path(), ignored)) {
+    if (entry.path().extension() != any.extension()) continue;
+    auto answer = admin::ask_daemon(entry.path().string(), "status", std::chrono::seconds(2));
+    if (!answer) continue;
+    const auto report = nlohmann::json::parse(*answer, nullptr, false);
+    if (!report.is_object() || report.value("volume", "") != settings.storage.url->text()) continue;
+    if (report.value("endpoint", "") != settings.aws.endpoint) continue;
+    return Error(std::make_error_code(std::errc::device_or_resource_busy),
+                 "a daemon serves this volume: stop it first",
+                 "--name " + entry.path().stem().string());
   }
+  return {};
+}
+
+int destroy(const Arguments& arguments, const StoreFactory& make_store) {
   return with_store(
       arguments, make_store,
-      [](Runtime& runtime, StoreStack& store, const config::Settings& settings) {
+      [&](Runtime& runtime, StoreStack& store, const config::Settings& settings) {
+        if (!arguments.yes) {
+          return say(Error(std::make_error_code(std::errc::operation_canceled),
+                           "add --yes if you want to delete, with all files in it and for ever",
+                           settings.storage.url->text()));
+        }
+        if (auto free = check_nobody_serves(settings); !free) return say(free.error());
         auto removed = run_blocking(runtime.core,
                                     [&] { return engine::destroy_volume(runtime, store.store()); });
         if (!removed) return say(removed.error());
@@ -197,12 +218,29 @@ void add_volume_options(CLI::App& command, Arguments& arguments) {
 void add_serve_options(CLI::App& command, Arguments& arguments) {
   add_volume_options(command, arguments);
   command.add_option("--mount", arguments.mount, "mount the volume on this directory");
-  command.add_option("--ninep", arguments.ninep, "serve 9P2000.L on this address");
-  command.add_option("--web", arguments.web, "serve the web page on this address");
+  command.add_option("--ninep", arguments.ninep, "(to come) serve 9P2000.L on this address");
+  command.add_option("--web", arguments.web, "(to come) serve the web page on this address");
   command.add_option("--cache-dir", arguments.cache_dir, "where the local index and cache lie");
   command.add_flag("--read-only", arguments.read_only, "change nothing in the bucket");
-  command.add_option("--snapshot", arguments.snapshot, "serve this snapshot, read-only");
+  command.add_option("--snapshot", arguments.snapshot, "(to come) serve this snapshot, read-only");
   command.add_flag("--background", arguments.background, "return when the volume is served");
+}
+
+/// What is wrong with the command line.
+int say_usage(const CLI::App& app, int argc, char** argv, const CLI::ParseError& error) {
+  if (argc < 2) {
+    std::fputs(app.help().c_str(), stderr);
+    return kExitUsage;
+  }
+  std::string sentence = error.what();
+  if (app.get_subcommands().empty() && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const auto* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+    sentence = std::string("there is no command \"") + argv[1] + '"';
+    if (auto meant = config::nearest_name(argv[1], names)) sentence += ": is it " + *meant + "?";
+  }
+  std::fprintf(stderr, "cairn: %s (cairn --help says more)\n", sentence.c_str());
+  return kExitUsage;
 }
 
 }  // namespace
@@ -233,8 +271,7 @@ int run_command(int argc, char** argv, const StoreFactory& make_store) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::fprintf(stderr, "cairn: %s (cairn --help says more)\n", error.what());
-    return kExitUsage;
+    return say_usage(app, argc, argv, error);
   }
 
   if (serve_command.parsed()) return serve(arguments, make_store);

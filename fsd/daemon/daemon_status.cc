@@ -75,6 +75,7 @@ std::string Daemon::status() {
         {"misses", cache.counters().misses}}},
       {"memory", {{"anonymous_bytes", anonymous_memory()}}},
   };
+  if (!settings_.aws.endpoint.empty()) report["endpoint"] = settings_.aws.endpoint;
   if (auto outage = store_->retrying().outage()) {
     report["store"]["away_s"] = outage->lasts.count() / 1'000'000'000;
     report["store"]["waiting"] = outage->waiting;
@@ -82,7 +83,7 @@ std::string Daemon::status() {
   }
   if (fuse_) {
     report["fuse"] = {{"mountpoint", fuse_->mountpoint()}, {"how", fuse_->description()}};
-    json& by_kind = report["fuse"]["requests"];
+    json& by_kind = report["fuse"]["requests"] = json::object();
     const fuse::RequestCounts kinds = fuse_->counts();
     for (std::size_t i = 0; i < fuse::kRequestKinds; ++i) {
       if (kinds[i] > 0) by_kind[fuse::name_of(static_cast<fuse::RequestKind>(i))] = kinds[i];

@@ -97,9 +97,13 @@ start a --storage "file://$work/damaged" --mount "$work/mnt" --cache-dir "$work/
 if cat "$work/mnt/one" >/dev/null 2>"$work/cat.log"; then fail "damage was not noticed"; fi
 grep -qi 'input/output' "$work/cat.log" || fail "not EIO: $(cat "$work/cat.log")"
 cmp "$work/mnt/two" "$work/two" || fail "the other file suffers"
-stop a
 
-say "destroy asks, then leaves nothing"
+say "destroy waits for the daemon's end, asks, then leaves nothing"
+if "$cairn" destroy --storage "file://$work/damaged" --yes 2>"$work/destroy.log"; then
+  fail "destroyed under a daemon"
+fi
+grep -q 'stop it first' "$work/destroy.log" || fail "why not: $(cat "$work/destroy.log")"
+stop a
 if "$cairn" destroy --storage "file://$work/damaged" 2>"$work/destroy.log"; then
   fail "did not ask"
 fi
