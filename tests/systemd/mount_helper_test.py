@@ -116,7 +116,7 @@ class MountHelperTest(unittest.TestCase):
         for status in ("1", "3"):
             answer = self.call(URL, str(self.mountpoint), CAIRN_STATUS=status)
             self.assertEqual(answer.returncode, 32)
-            self.assertIn("is not mounted", answer.stderr)
+            self.assertIn("failed", answer.stderr)
 
     def test_no_program_is_a_system_error(self):
         (self.programs / "cairn").unlink()
@@ -128,6 +128,7 @@ class MountHelperTest(unittest.TestCase):
         self.assertIn("usage", self.refused(URL))
         self.assertIn("usage", self.refused())
         self.assertIn("bucket is no storage URL", self.refused("bucket", here))
+        self.assertIn("remount is not offered", self.refused(URL, here, "-o", "remount,ro"))
         self.assertIn("unknown option: colour=red", self.refused(URL, here, "-o", "colour=red"))
         self.assertIn("absolute", self.refused(URL, here, "-o", "config=x.toml"))
         self.assertIn("give config=", self.refused("cairn", here))
