@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   bool twice = false;
   bool core = false;
   app.add_flag("--core", core, "with the POSIX core on the engines");
-  app.add_option("--seeds", seeds, "A..B");
+  app.add_option("--seeds", seeds, "A..B, or A.. with --minutes");
   app.add_option("--seed", seed, "only this one");
   app.add_option("--minutes", minutes, "from the first seed on, for so long");
   app.add_flag("--verbose", verbose, "tell the story");
@@ -70,7 +70,8 @@ int main(int argc, char** argv) {
   if (seed == 0) {
     first = std::stoull(seeds);
     const auto dots = seeds.find("..");
-    last = dots == std::string::npos ? first : std::stoull(seeds.substr(dots + 2));
+    const std::string end = dots == std::string::npos ? seeds : seeds.substr(dots + 2);
+    last = end.empty() ? UINT64_MAX : std::stoull(end);
   }
   // tidy-allow(clock): how long a person lets it run is no part of a world
   const auto begun = std::chrono::steady_clock::now();
