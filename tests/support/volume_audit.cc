@@ -55,22 +55,22 @@ class Audit {
     if (!wrong_) wrong_ = std::move(sentence);
   }
   template <class T>
-  const T* good(const Result<T>& record, const char* what) {
+  std::optional<T> good(const Result<T>& record, const char* what) {
     if (!record) wrong(fmt::format("a record of {} does not decode", what));
-    return record ? &*record : nullptr;
+    return record ? std::optional<T>(*record) : std::nullopt;
   }
 
   void read(std::string_view key, std::string_view value) {
     switch (static_cast<KeyKind>(key[0])) {
       case KeyKind::kInode:
-        if (const auto* r = good(format::decode_inode(value), "an inode")) at(key).record = *r;
+        if (const auto r = good(format::decode_inode(value), "an inode")) at(key).record = *r;
         break;
       case KeyKind::kDirent:
         return read_entry(key, value);
       case KeyKind::kExtent:
         return read_extent(key, value);
       case KeyKind::kSegment:
-        if (const auto* r = good(format::decode_segment_record(value), "a segment")) {
+        if (const auto r = good(format::decode_segment_record(value), "a segment")) {
           if (r->live > 0) live_[key_u64(key, 0)] = r->live;
         }
         break;
@@ -91,7 +91,7 @@ class Audit {
         break;
       case KeyKind::kCounter:
         if (key != format::core_counters_key()) break;
-        if (const auto* r = good(format::decode_core_counters(value), "counters")) counters_ = *r;
+        if (const auto r = good(format::decode_core_counters(value), "counters")) counters_ = *r;
         break;
       default:
         break;  // the engine's
