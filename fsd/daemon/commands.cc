@@ -175,8 +175,8 @@ int destroy(const Arguments& arguments, const StoreFactory& make_store) {
                            settings.storage.url->text()));
         }
         if (auto free = check_nobody_serves(settings); !free) return say(free.error());
-        auto removed = run_blocking(runtime.core,
-                                    [&] { return engine::destroy_volume(runtime, store.store()); });
+        auto removed =
+            run_blocking(runtime.core, [&] { return engine::destroy_volume(store.store()); });
         if (!removed) return say(removed.error());
         std::printf("destroyed %s: %llu objects deleted\n", settings.storage.url->text().c_str(),
                     static_cast<unsigned long long>(*removed));

@@ -7,6 +7,7 @@
 #include "fsd/engine/volume.h"
 #include "fsd/format/format_error.h"
 #include "fsd/format/names.h"
+#include "fsd/object_store/key_rules.h"
 #include "fsd/runtime/await.h"
 
 namespace cairn::engine {
@@ -71,7 +72,7 @@ Task<Result<bool>> prefix_is_empty(object_store::ObjectStore& store) {
 /// Are there objects of a volume, where the object 'volume' is missing?
 Task<Result<bool>> has_remains(object_store::ObjectStore& store) {
   for (const auto prefix : {format::kLogPrefix, format::kTablePrefix}) {
-    CO_TRY(auto page, co_await store.list(std::string(prefix), "", 1000));
+    CO_TRY(auto page, co_await store.list(std::string(prefix), "", object_store::kListLimitMax));
     for (const auto& listed : page.objects) {
       if (format::parse_object_name(listed.key)) co_return true;
     }
@@ -178,7 +179,7 @@ Task<Result<void>> change_volume_password(Runtime& runtime, object_store::Object
   co_return Result<void>();
 }
 
-Task<Result<std::uint64_t>> destroy_volume(Runtime&, object_store::ObjectStore& store) {
+Task<Result<std::uint64_t>> destroy_volume(object_store::ObjectStore& store) {
   CO_TRY(auto object, co_await read_volume_object(store));
   // Without it there may still be what a daemon wrote while its volume was destroyed.
   if (!object) {
@@ -192,7 +193,7 @@ Task<Result<std::uint64_t>> destroy_volume(Runtime&, object_store::ObjectStore& 
   std::uint64_t removed = object ? 2 : 0;  // the manifest, and 'volume'
   std::string after;
   for (;;) {
-    CO_TRY(auto page, co_await store.list("", after, 1000));
+    CO_TRY(auto page, co_await store.list("", after, object_store::kListLimitMax));
     std::vector<Task<Result<void>>> removals;
     for (const auto& listed : page.objects) {
       after = listed.key;
@@ -200,13 +201,8 @@ Task<Result<std::uint64_t>> destroy_volume(Runtime&, object_store::ObjectStore& 
       if (!name || name->kind == format::ObjectName::Kind::kVolume) continue;
       removals.push_back(store.remove(listed.key));
     }
-    std::optional<Error> failed;
-    for (auto& removal : removals) {
-      auto done = co_await removal;
-      if (!done) failed = done.error();
-    }
-    if (failed) co_return *failed;
     removed += removals.size();
+    CO_TRY_OK(co_await await_all(std::move(removals)));
     if (!page.more || page.objects.empty()) break;
   }
   // Last, so that an interrupted run can be repeated.

@@ -40,6 +40,6 @@ Task<Result<void>> change_volume_password(Runtime& runtime, object_store::Object
 /// stops. Returns how many there were. Objects that are not ours stay. Where 'volume' is missing it
 /// removes what is left of a volume.
 /// Fails with: kNotAVolume; StoreErrc.
-Task<Result<std::uint64_t>> destroy_volume(Runtime& runtime, object_store::ObjectStore& store);
+Task<Result<std::uint64_t>> destroy_volume(object_store::ObjectStore& store);
 
 }  // namespace cairn::engine

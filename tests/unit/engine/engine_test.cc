@@ -232,7 +232,7 @@ TEST_F(EngineTest, ADestroyedVolumeLeavesNothingOfOurs) {
   ASSERT_TRUE(host_.start());
   put("c/a", "1");
   ASSERT_TRUE(host_.stop());
-  auto removed = sim_.wait([&] { return destroy_volume(sim_.runtime(), bucket_); });
+  auto removed = sim_.wait([&] { return destroy_volume(bucket_); });
   ASSERT_TRUE(removed);
   EXPECT_TRUE(bucket_.objects().empty());
 }
@@ -248,10 +248,10 @@ TEST_F(EngineTest, WhatIsLeftOfAVolumeIsNamedAsSuchAndCanBeDestroyed) {
   auto started = other.start();
   ASSERT_FALSE(started);
   EXPECT_TRUE(is(started.error(), EngineErrc::kLost)) << started.error().message();
-  auto removed = sim_.wait([&] { return destroy_volume(sim_.runtime(), bucket_); });
+  auto removed = sim_.wait([&] { return destroy_volume(bucket_); });
   ASSERT_TRUE(removed);
   EXPECT_EQ(bucket_.objects().size(), 1U);
-  EXPECT_FALSE(sim_.wait([&] { return destroy_volume(sim_.runtime(), bucket_); }));
+  EXPECT_FALSE(sim_.wait([&] { return destroy_volume(bucket_); }));
 }
 
 }  // namespace
