@@ -61,15 +61,15 @@ Result<void> check_supported(const config::Settings& settings) {
     return Error(std::make_error_code(std::errc::invalid_argument),
                  "nothing says where the volume is: set storage.url or give --storage");
   }
-  if (!settings.fuse || settings.fuse->mountpoint.empty()) {
-    return Error(std::make_error_code(std::errc::invalid_argument),
-                 "there is nothing to serve: give --mount DIR or set servers.fuse.mountpoint");
-  }
   if (!settings.ninep.empty()) return not_yet("servers.ninep");
   if (settings.web && !settings.web->addresses.empty()) return not_yet("servers.webui");
   if (!settings.snapshot.empty()) return not_yet("--snapshot");
   if (settings.filesystem.durability == config::Durability::kLocal) {
     return not_yet("filesystem.durability = \"local\"");
+  }
+  if (!settings.fuse || settings.fuse->mountpoint.empty()) {
+    return Error(std::make_error_code(std::errc::invalid_argument),
+                 "there is nothing to serve: give --mount DIR or set servers.fuse.mountpoint");
   }
   return {};
 }

@@ -177,8 +177,9 @@ Result<void> FuseServer::Parts::mount() {
   if (!session) return mount_failure(EINVAL, "libfuse refused the options of the mount");
   if (fuse_session_mount(session.get(), target.c_str()) != 0) {
     return mount_failure(EPERM, "nothing can be mounted on " + target +
-                                    ": is there /dev/fuse, and for those who are not root "
-                                    "fusermount3 (Debian's package fuse3)?");
+                                    ": is there /dev/fuse, may this user open it, and for those "
+                                    "who are not root is there fusermount3 (Debian's package "
+                                    "fuse3)?");
   }
   return {};
 }
