@@ -15,7 +15,7 @@ set(CAIRN_LAYER_vfs base runtime wire format engine)
 set(CAIRN_LAYER_fuse base runtime vfs)
 set(CAIRN_LAYER_ninep base runtime wire p9 vfs)
 set(CAIRN_LAYER_admin base runtime)
-set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse admin)
+set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse ninep admin)
 
 # What nearly every file includes, parsed once per library.
 set(CAIRN_PRECOMPILED <algorithm> <chrono> <coroutine> <cstdint> <cstring> <functional> <map>

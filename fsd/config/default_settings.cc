@@ -71,12 +71,26 @@ mountpoint = "/mnt/cairn"
 # Threads that read requests where io_uring is not used.
 # readers = 8
 
-# The volume over 9P2000.L (not in this version yet). [[servers.ninep]] may stand several times.
+# The volume over 9P2000.L, for mount -t 9p and emulators; several [[servers.ninep]] may stand here.
 # [[servers.ninep]]
 # addresses = ["127.0.0.1:5564"]
 # unix_socket = "/run/cairn/9p.sock"
+# unix_socket_mode = "0666"
 # Networks that may connect; required if an address is not loopback, since 9P has no passwords.
+# The machines in them are believed about who their users are.
 # allow = ["10.0.0.0/8"]
+# A local user may attach as himself. Root, the daemon's user and these may be anybody.
+# trusted_uids = [1000]
+# read_only = false
+# Make root ("root"), or everybody ("all"), somebody without rights.
+# squash = "none"
+# squash_uid = 65534
+# squash_gid = 65534
+# The client's numbers and ours: "CLIENT:SERVER:COUNT"; what is in no range is nobody.
+# uid_map = "0:100000:65536"
+# gid_map = "0:100000:65536"
+# Give users the groups that they have on this machine.
+# lookup_groups = true
 
 # File manager, status and a Linux machine in the browser (not in this version yet).
 # [servers.webui]

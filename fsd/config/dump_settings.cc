@@ -54,6 +54,15 @@ class TableWriter {
   void integer(const char* name, std::uint32_t value, std::uint32_t, std::uint32_t) {
     line(name, std::to_string(value));
   }
+  void integers(const char* name, const std::vector<std::uint32_t>& values, std::uint32_t,
+                std::uint32_t) {
+    if (values.empty()) return;
+    std::string list;
+    for (const std::uint32_t value : values) {
+      list += (list.empty() ? "" : ", ") + std::to_string(value);
+    }
+    line(name, '[' + list + ']');
+  }
   void seconds(const char* name, std::optional<Duration> value, Duration, Duration) {
     if (value) line(name, std::to_string(*value / std::chrono::seconds(1)));
   }

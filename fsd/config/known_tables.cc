@@ -23,6 +23,7 @@ struct NameCollector {
   CAIRN_COLLECT(path)
   CAIRN_COLLECT(boolean)
   CAIRN_COLLECT(integer)
+  CAIRN_COLLECT(integers)
   CAIRN_COLLECT(gigabytes)
   CAIRN_COLLECT(addresses)
   CAIRN_COLLECT(networks)

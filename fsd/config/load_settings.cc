@@ -87,6 +87,21 @@ class TableReader {
     const auto value = take_integer(name, least, most);
     if (value) out = static_cast<std::uint32_t>(*value);
   }
+  void integers(const char* name, std::vector<std::uint32_t>& out, std::uint32_t least,
+                std::uint32_t most) {
+    const toml::node* node = find(name);
+    if (node == nullptr) return;
+    const auto refuse = [&] {
+      fail(name, "expected a list of whole numbers from " + std::to_string(least) + " to " +
+                     std::to_string(most));
+    };
+    if (!node->is_array()) return refuse();
+    for (const toml::node& one : *node->as_array()) {
+      const auto value = one.value_exact<std::int64_t>();
+      if (!value || *value < least || *value > most) return refuse();
+      out.push_back(static_cast<std::uint32_t>(*value));
+    }
+  }
   template <class D>
   void seconds(const char* name, D& out, Duration least, Duration most) {
     take_duration(name, out, std::chrono::seconds(1), least, most);

@@ -11,6 +11,7 @@
 
 #include "fsd/base/clock.h"
 #include "fsd/config/listen_address.h"
+#include "fsd/config/ninep_values.h"
 #include "fsd/config/storage_url.h"
 
 namespace cairn::config {
@@ -30,6 +31,7 @@ enum class ServerSideEncryption { kNone, kAes256, kKms };
 enum class CompressionKind { kNone, kLz4, kZstd };
 enum class Durability { kBucket, kLocal };
 enum class IoUring { kAuto, kOn, kOff };
+enum class Squash { kNone, kRoot, kAll };
 
 struct StorageSettings {
   std::optional<StorageUrl> url;
@@ -92,7 +94,16 @@ struct FuseSettings {
 struct NinepSettings {
   std::vector<ListenAddress> addresses;
   std::string unix_socket;
-  std::vector<std::string> allow;  // networks (10.0.0.0/8) that may connect from elsewhere
+  FileMode unix_socket_mode{0666};  // who may be whom is decided by the peer's uid
+  std::vector<std::string> allow;   // networks (10.0.0.0/8) that may connect from elsewhere
+  std::vector<std::uint32_t> trusted_uids;  // local users who may be anybody, besides root
+  bool read_only = false;
+  Squash squash = Squash::kNone;
+  std::uint32_t squash_uid = 65534;
+  std::uint32_t squash_gid = 65534;
+  std::vector<IdRange> uid_map;
+  std::vector<IdRange> gid_map;
+  bool lookup_groups = true;  // in this machine's user database
   bool operator==(const NinepSettings&) const = default;
 };
 

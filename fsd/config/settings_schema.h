@@ -114,7 +114,18 @@ template <class V>
 void visit(V& v, NinepSettings& s) {
   v.addresses("addresses", s.addresses);
   v.path("unix_socket", s.unix_socket);
+  v.parsed("unix_socket_mode", s.unix_socket_mode, &parse_file_mode, &print_file_mode);
   v.networks("allow", s.allow);
+  v.integers("trusted_uids", s.trusted_uids, 0, kIdMax);
+  v.boolean("read_only", s.read_only);
+  v.choice(
+      "squash", s.squash,
+      Choices<Squash>{{"none", Squash::kNone}, {"root", Squash::kRoot}, {"all", Squash::kAll}});
+  v.integer("squash_uid", s.squash_uid, 0, kIdMax);
+  v.integer("squash_gid", s.squash_gid, 0, kIdMax);
+  v.parsed("uid_map", s.uid_map, &parse_id_ranges, &print_id_ranges);
+  v.parsed("gid_map", s.gid_map, &parse_id_ranges, &print_id_ranges);
+  v.boolean("lookup_groups", s.lookup_groups);
 }
 
 template <class V>

@@ -61,15 +61,15 @@ Result<void> check_supported(const config::Settings& settings) {
     return Error(std::make_error_code(std::errc::invalid_argument),
                  "nothing says where the volume is: set storage.url or give --storage");
   }
-  if (!settings.ninep.empty()) return not_yet("servers.ninep");
   if (settings.web && !settings.web->addresses.empty()) return not_yet("servers.webui");
   if (!settings.snapshot.empty()) return not_yet("--snapshot");
   if (settings.filesystem.durability == config::Durability::kLocal) {
     return not_yet("filesystem.durability = \"local\"");
   }
-  if (!settings.fuse || settings.fuse->mountpoint.empty()) {
+  if (!settings.fuse && settings.ninep.empty()) {
     return Error(std::make_error_code(std::errc::invalid_argument),
-                 "there is nothing to serve: give --mount DIR or set servers.fuse.mountpoint");
+                 "there is nothing to serve: give --mount DIR or --ninep ADDRESS, or set "
+                 "servers.fuse.mountpoint or servers.ninep.addresses");
   }
   return {};
 }
@@ -110,18 +110,6 @@ format::Compression to_compression(const config::Compression& setting) {
   return {.codec = format::Codec::kZstd, .level = setting.level};
 }
 
-fuse::IoUring to_io_uring(config::IoUring setting) {
-  switch (setting) {
-    case config::IoUring::kOn:
-      return fuse::IoUring::kOn;
-    case config::IoUring::kOff:
-      return fuse::IoUring::kOff;
-    case config::IoUring::kAuto:
-      break;
-  }
-  return fuse::IoUring::kAuto;
-}
-
 }  // namespace
 
 Daemon::Daemon(config::Settings settings, StoreFactory make_store)
@@ -158,6 +146,7 @@ Result<void> Daemon::prepare() {
     std::filesystem::create_directories(cache_dir_, failed);
     if (failed) return Error(failed, "the cache directory cannot be made", cache_dir_);
   }
+  if (!settings_.fuse) return {};
   auto mountpoint = fuse::prepare_mountpoint(settings_.fuse->mountpoint,
                                              {.allow_nonempty = false, .cache_dir = cache_dir_});
   if (!mountpoint) return mountpoint.error();
@@ -284,19 +273,8 @@ void Daemon::warn_if_versioned() {
 }
 
 Result<void> Daemon::open_doors() {
-  fuse::FuseServer::Options options;
-  options.mountpoint = settings_.fuse->mountpoint;
-  options.volume_name = settings_.storage.url->text();
-  options.allow_other = settings_.fuse->allow_other.value_or(geteuid() == 0);
-  options.read_only = settings_.read_only;
-  options.cache_dir = cache_dir_;
-  options.io_uring = to_io_uring(settings_.fuse->io_uring);
-  options.readers = static_cast<int>(settings_.fuse->readers);
-  options.on_unmounted = [this] { waiter_->stop("the mount was taken away"); };
-  TRY(fuse_, fuse::FuseServer::start(runtime_.runtime(), *vfs_, std::move(options)));
-  vfs::ChangeListener* listener = &fuse_->listener();
-  call_blocking(runtime_.runtime().core, [&] { vfs_->set_listener(listener); });
-  log::info("ready fuse {} ({})", fuse_->mountpoint(), fuse_->description());
+  TRY(doors_, Doors::open(runtime_, *vfs_, settings_, cache_dir_,
+                          [this] { waiter_->stop("the mount was taken away"); }));
   return {};
 }
 
@@ -320,9 +298,7 @@ void Daemon::on_failed(Error error) {
 void Daemon::wait() { log::info("stopping: {}", waiter_->wait()); }
 
 std::string Daemon::summary() const {
-  std::string text = "serving " + settings_.storage.url->text();
-  if (fuse_) text += " on " + fuse_->mountpoint();
-  return text;
+  return "serving " + settings_.storage.url->text() + (doors_ ? doors_->summary() : "");
 }
 
 int Daemon::exit_status(bool all_written) {
@@ -352,12 +328,11 @@ int Daemon::stop() {
   // With the store away for good, it is told to give up after a while.
   Timers::Token deadline = 0;
   call_blocking(runtime.core, [&] {
-    if (vfs_) vfs_->set_listener(nullptr);
     deadline = runtime.timers.schedule(settings_.filesystem.shutdown_timeout,
                                        [this] { store_->give_up(); });
     if (failure_) store_->give_up();
   });
-  if (fuse_) fuse_->stop();
+  if (doors_) doors_->stop();
   bool all_written = true;
   if (vfs_) run_blocking(runtime.core, [&] { return vfs_->stop(); });
   if (engine_) all_written = stop_engine();
@@ -366,7 +341,7 @@ int Daemon::stop() {
     return store_->stop();
   });
   const int status = exit_status(all_written);
-  fuse_.reset();
+  doors_.reset();
   runtime_.stop();
   vfs_.reset();
   engine_.reset();

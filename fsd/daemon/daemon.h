@@ -6,11 +6,11 @@
 #include <string>
 
 #include "fsd/config/settings.h"
+#include "fsd/daemon/doors.h"
 #include "fsd/daemon/store_stack.h"
 #include "fsd/engine/engine.h"
 #include "fsd/engine/volume_setup.h"
 #include "fsd/frontends/admin/control_server.h"
-#include "fsd/frontends/fuse/fuse_server.h"
 #include "fsd/index/index.h"
 #include "fsd/runtime/real_runtime.h"
 #include "fsd/vfs/vfs.h"
@@ -74,7 +74,7 @@ class Daemon {
   std::string cache_dir_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<vfs::Vfs> vfs_;
-  std::unique_ptr<fuse::FuseServer> fuse_;
+  std::unique_ptr<Doors> doors_;
   std::unique_ptr<admin::ControlServer> control_;
   std::string control_path_;
   std::optional<Error> failure_;       // core

@@ -81,13 +81,16 @@ std::string Daemon::status() {
     report["store"]["waiting"] = outage->waiting;
     report["store"]["last_failure"] = outage->last_failure;
   }
-  if (fuse_) {
-    report["fuse"] = {{"mountpoint", fuse_->mountpoint()}, {"how", fuse_->description()}};
+  if (const fuse::FuseServer* fuse = doors_->fuse()) {
+    report["fuse"] = {{"mountpoint", fuse->mountpoint()}, {"how", fuse->description()}};
     json& by_kind = report["fuse"]["requests"] = json::object();
-    const fuse::RequestCounts kinds = fuse_->counts();
+    const fuse::RequestCounts kinds = fuse->counts();
     for (std::size_t i = 0; i < fuse::kRequestKinds; ++i) {
       if (kinds[i] > 0) by_kind[fuse::name_of(static_cast<fuse::RequestKind>(i))] = kinds[i];
     }
+  }
+  if (const p9::NinepServer* ninep = doors_->ninep()) {
+    report["9p"] = {{"addresses", ninep->addresses()}, {"connections", ninep->connections()}};
   }
   if (failure_) report["failed"] = failure_->message();
   return report.dump();

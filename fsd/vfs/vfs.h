@@ -123,7 +123,9 @@ class Vfs {
   Task<Result<void>> release_directory(HandleId handle);
 
   // Locks. A POSIX lock belongs to an owner; OFD and flock locks to a handle (the door passes an
-  // owner that stands for it and names the handle, so that release() can free them).
+  // owner that stands for it and names the handle, so that release() can free them). That a handle
+  // is open for what fcntl(2) wants of a lock's type, the client's kernel has checked; over 9P it
+  // sends a flock(2), which wants nothing, as a lock on a range.
   Task<Result<RangeLock>> test_lock(HandleId handle, RangeLock lock);
   /// `wait`: until it can be had; else EAGAIN. EDEADLK where waiting would never end. A waiting
   /// call ends with EINTR after cancel_lock_wait(token).

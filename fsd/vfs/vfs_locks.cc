@@ -15,8 +15,6 @@ Task<Result<RangeLock>> Vfs::test_lock(HandleId handle, RangeLock lock) {
 
 Task<Result<void>> Vfs::set_lock(HandleId handle, RangeLock lock, bool wait, std::uint64_t token) {
   CO_TRY(const OpenFile file, parts_->handles.get(handle));
-  if (lock.type == LockType::kRead && !file.readable()) co_return errno_error(EBADF);
-  if (lock.type == LockType::kWrite && !file.writable()) co_return errno_error(EBADF);
   co_return co_await parts_->locks.set(file.ino, handle, lock, wait, token);
 }
 

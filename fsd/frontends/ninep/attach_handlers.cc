@@ -80,8 +80,12 @@ Task<Result<void>> handle(Call& call, const Tattach& request) {
 Task<Result<void>> handle(Call& call, const Twalk& request) {
   SessionState& session = call.session();
   CO_TRY(const FidRef from, call.fid(request.fid));
-  if (from->kind() != Fid::Kind::kPath) co_return errno_error(EINVAL, "the fid is open");
-  if (request.newfid != request.fid) CO_TRY_OK(session.fids.check_free(request.newfid));
+  // Linux walks from open fids, too, to have one that it can use for something else.
+  if (request.newfid != request.fid) {
+    CO_TRY_OK(session.fids.check_free(request.newfid));
+  } else if (from->kind() != Fid::Kind::kPath) {
+    co_return errno_error(EINVAL, "the fid is open");
+  }
 
   const Caller caller = call.caller(*from);
   CO_TRY(Attributes at, co_await call.vfs().get_attributes(caller, from->place.ino));

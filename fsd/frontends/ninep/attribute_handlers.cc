@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "fsd/frontends/ninep/handlers.h"
+#include "fsd/vfs/permissions.h"
 
 // Attributes and extended attributes.
 
@@ -56,6 +57,24 @@ Result<vfs::AttributeChange> to_change(const Tsetattr& request, const Export& ex
   return change;
 }
 
+/// What the client's kernel makes of an operation that takes setuid and setgid away: Linux sends
+/// the mode without them along with the new size or owner, though only the owner may set a mode.
+void take_mode_for_side_effect(const vfs::InodeRecord& inode, vfs::AttributeChange& change) {
+  if (!change.mode || !(change.size || change.uid || change.gid)) return;
+  if (*change.mode != (vfs::without_privileges(inode.mode) & 07777U)) return;
+  change.mode.reset();
+  change.kill_suidgid = true;
+}
+
+/// A client that is believed about its users is believed about their groups, too: it has checked
+/// that the owner is in the group he gives his file to, and takes setgid off a mode itself.
+void believe_groups(const Fid& fid, const vfs::InodeRecord& inode,
+                    const vfs::AttributeChange& change, vfs::Caller& caller) {
+  if (!fid.user->any_group) return;
+  if (change.gid) caller.groups.push_back(*change.gid);
+  if (change.mode) caller.groups.push_back(inode.gid);
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) list.append(name).push_back('\0');
@@ -93,9 +112,13 @@ Task<Result<void>> handle(Call& call, const Tgetattr& request) {
 Task<Result<void>> handle(Call& call, const Tsetattr& request) {
   CO_TRY(const FidRef fid, call.fid(request.fid));
   CO_TRY_OK(call.check_writable());
-  CO_TRY(const vfs::AttributeChange change, to_change(request, call.session().exported));
+  CO_TRY(vfs::AttributeChange change, to_change(request, call.session().exported));
+  vfs::Caller caller = call.caller(*fid);
+  CO_TRY(const vfs::Attributes now, co_await call.vfs().get_attributes(caller, fid->place.ino));
+  take_mode_for_side_effect(now.inode, change);
+  believe_groups(*fid, now.inode, change, caller);
   const vfs::HandleId handle = fid->kind() == Fid::Kind::kFile ? fid->handle() : vfs::HandleId{};
-  CO_TRY_OK(co_await call.vfs().set_attributes(call.caller(*fid), fid->place.ino, handle, change));
+  CO_TRY_OK(co_await call.vfs().set_attributes(caller, fid->place.ino, handle, change));
   co_return call.reply(Rsetattr{});
 }
 

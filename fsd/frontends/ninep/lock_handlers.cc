@@ -51,9 +51,11 @@ LockType to_type(vfs::LockType type) {
   return LockType::kUnlock;
 }
 
-Result<FidRef> open_file(Call& call, std::uint32_t number) {
+Result<FidRef> open_fid(Call& call, std::uint32_t number) {
   TRY(FidRef fid, call.fid(number));
-  if (fid->kind() != Fid::Kind::kFile) return errno_error(EBADF, "no open file");
+  if (fid->kind() != Fid::Kind::kFile && fid->kind() != Fid::Kind::kDirectory) {
+    return errno_error(EBADF, "the fid is not open");
+  }
   return fid;
 }
 
@@ -64,7 +66,7 @@ Result<void> reply_status(Call& call, LockStatus status) {
 }  // namespace
 
 Task<Result<void>> handle(Call& call, const Tlock& request) {
-  CO_TRY(const FidRef fid, open_file(call, request.fid));
+  CO_TRY(const FidRef fid, open_fid(call, request.fid));
   CO_TRY(const RangeLock lock, to_range(call, request.type, request.start, request.length,
                                         request.proc_id, request.client_id));
   SessionState& session = call.session();
@@ -82,7 +84,7 @@ Task<Result<void>> handle(Call& call, const Tlock& request) {
 }
 
 Task<Result<void>> handle(Call& call, const Tgetlock& request) {
-  CO_TRY(const FidRef fid, open_file(call, request.fid));
+  CO_TRY(const FidRef fid, open_fid(call, request.fid));
   CO_TRY(const RangeLock lock, to_range(call, request.type, request.start, request.length,
                                         request.proc_id, request.client_id));
   CO_TRY(const RangeLock found, co_await call.vfs().test_lock(fid->handle(), lock));

@@ -95,7 +95,16 @@ readers = 6
 addresses = ["127.0.0.1:5564", "[::1]:5564"]
 [[servers.ninep]]
 unix_socket = "/run/cairn/9p.sock"
+unix_socket_mode = "0600"
 allow = ["10.0.0.0/8"]
+trusted_uids = [1000, 1001]
+read_only = true
+squash = "root"
+squash_uid = 99
+squash_gid = 98
+uid_map = "0:100000:65536, 70000:7:1"
+gid_map = "0:100000:65536"
+lookup_groups = false
 [servers.webui]
 addresses = ["localhost:8080"]
 uid = 0
@@ -127,6 +136,18 @@ password = "$$${WEB}$"
   ASSERT_EQ(settings->ninep.size(), 2U);
   EXPECT_EQ(settings->ninep[0].addresses[1], (ListenAddress{.host = "::1", .port = 5564}));
   EXPECT_EQ(settings->ninep[1].unix_socket, "/run/cairn/9p.sock");
+  EXPECT_EQ(settings->ninep[0].unix_socket_mode.bits, 0666U);
+  EXPECT_EQ(settings->ninep[1].unix_socket_mode.bits, 0600U);
+  EXPECT_EQ(settings->ninep[1].trusted_uids, (std::vector<std::uint32_t>{1000, 1001}));
+  EXPECT_TRUE(settings->ninep[1].read_only);
+  EXPECT_EQ(settings->ninep[1].squash, Squash::kRoot);
+  EXPECT_EQ(settings->ninep[1].squash_uid, 99U);
+  EXPECT_EQ(settings->ninep[1].squash_gid, 98U);
+  EXPECT_EQ(settings->ninep[1].uid_map,
+            (std::vector<IdRange>{{.client = 0, .server = 100'000, .count = 65536},
+                                  {.client = 70'000, .server = 7, .count = 1}}));
+  EXPECT_EQ(settings->ninep[1].gid_map.size(), 1U);
+  EXPECT_FALSE(settings->ninep[1].lookup_groups);
   EXPECT_EQ(settings->web->uid, 0U);
   EXPECT_FALSE(settings->web->guest_root);
   EXPECT_EQ(settings->web->password->reveal(), "$x$");
@@ -171,6 +192,16 @@ TEST(Settings, AnErrorNamesLineKeyAndWhatWasMeant) {
       {"[servers.ninep]\naddresses = \"x\"", {"servers.ninep.addresses", "expected a list"}},
       {"[servers.ninep]\naddresses = [\"5564\"]", {"servers.ninep.addresses", "127.0.0.1:5564"}},
       {"[servers.ninep]\nallow = [\"10.0.0.0/33\"]", {"servers.ninep.allow", "networks"}},
+      {"[servers.ninep]\nunix_socket_mode = \"rw\"", {"unix_socket_mode", "octal"}},
+      {"[servers.ninep]\nunix_socket_mode = \"1777\"", {"unix_socket_mode", "octal"}},
+      {"[servers.ninep]\ntrusted_uids = 5", {"trusted_uids", "list of whole numbers"}},
+      {"[servers.ninep]\ntrusted_uids = [-1]", {"trusted_uids", "list of whole numbers"}},
+      {"[servers.ninep]\ntrusted_uids = [\"a\"]", {"trusted_uids", "list of whole numbers"}},
+      {"[servers.ninep]\nuid_map = \"0:1\"", {"uid_map", "CLIENT:SERVER:COUNT"}},
+      {"[servers.ninep]\nuid_map = \"0:1:0\"", {"uid_map", "CLIENT:SERVER:COUNT"}},
+      {"[servers.ninep]\nuid_map = \"0:4294967290:10\"", {"uid_map", "CLIENT:SERVER:COUNT"}},
+      {"[servers.ninep]\nuid_map = \"0:1:1;\"", {"uid_map", "CLIENT:SERVER:COUNT"}},
+      {"[servers.ninep]\nsquash = \"some\"", {"squash", "\"root\""}},
       {"[servers.webui]\nuid = -1", {"servers.webui.uid", "from 0"}},
       {"[storage]\n[storage]", {"cairn.toml:2:", "not TOML"}},
       {"[aws]\nprofile = \"${HOME\"", {"aws.profile", "variable's name"}},
@@ -221,6 +252,10 @@ TEST(Settings, ADumpHidesSecretsAndReadsBackWithoutThem) {
   settings.ninep.resize(2);
   settings.ninep[0].addresses = {{.host = "::1", .port = 1}};
   settings.ninep[1].unix_socket = "/run/9p";
+  settings.ninep[1].unix_socket_mode = {0640};
+  settings.ninep[1].trusted_uids = {7, 8};
+  settings.ninep[1].squash = Squash::kAll;
+  settings.ninep[1].uid_map = {{.client = 1, .server = 2, .count = 3}};
   settings.web.emplace().password.emplace("hunter2");
   const std::string dump = dump_settings(settings);
   EXPECT_THAT(dump, Not(HasSubstr("hunter2")));

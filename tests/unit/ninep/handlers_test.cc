@@ -151,6 +151,36 @@ TEST_F(SessionTest, ShowsAndChangesAttributes) {
       EINVAL);
 }
 
+TEST_F(SessionTest, TakesAModeThatOnlyLosesPrivilegesForASideEffect) {
+  const Ino ino = make_file(kRoot, "file", "content", 0666);
+  EXPECT_THAT(run(fs->set_attributes({}, ino, {}, {.mode = 06777})), Succeeds());
+  client->attach(10, 1000);
+  client->walk(10, 11, {"file"});
+  // What Linux sends for ftruncate(2) by another than the owner.
+  client->get<Rsetattr>(
+      Tsetattr{.fid = 11, .valid = setattr::kMode | setattr::kSize, .mode = 0777, .size = 1});
+  EXPECT_EQ(stat(ino).mode & 07777, 0777U);
+  EXPECT_EQ(stat(ino).size, 1U);
+  EXPECT_EQ(client->error(Tsetattr{
+                .fid = 11, .valid = setattr::kMode | setattr::kSize, .mode = 0770, .size = 0}),
+            EPERM)
+      << "another mode is the owner's to set";
+}
+
+TEST_F(SessionTest, LocksDirectoriesAndFilesThatAreOpenForReadingOnly) {
+  client->create(0, 1, "file");
+  client->clunk(1);
+  client->walk(0, 1, {"file"});
+  client->get<Rlopen>(Tlopen{.fid = 1, .flags = open_flag::kReadOnly});
+  EXPECT_EQ(client->get<Rlock>(Tlock{.fid = 1, .type = 1, .proc_id = 7, .client_id = "c"}).status,
+            0)
+      << "which is what Linux makes of flock(2)";
+  client->walk(0, 2, {});
+  client->get<Rlopen>(Tlopen{.fid = 2, .flags = open_flag::kReadOnly});
+  EXPECT_EQ(client->get<Rlock>(Tlock{.fid = 2, .type = 1, .proc_id = 7, .client_id = "c"}).status,
+            0);
+}
+
 TEST_F(SessionTest, MakesLinksMovesAndRemoves) {
   client->create(0, 1, "file", "x");
   client->get<Rmkdir>(Tmkdir{.dfid = 0, .name = "dir", .mode = 0700});

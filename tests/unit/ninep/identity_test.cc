@@ -84,6 +84,22 @@ TEST_F(IdentityTest, ANewFileIsTheUsersAndOfTheGroupThatHisKernelNames) {
   EXPECT_EQ(client->stat(20).gid, 27U);
 }
 
+TEST_F(IdentityTest, ATrustedClientHasCheckedTheGroupsOfItsUsers) {
+  EXPECT_THAT(run(fs->set_attributes({}, kRoot, {}, {.mode = 0777})), Succeeds());
+  const Ino ino = make_file(kRoot, "file", "", 0644, vfs::user(1000, 1000));
+  client->attach(10, 1000);
+  client->walk(10, 11, {"file"});
+  EXPECT_EQ(client->error(Tsetattr{.fid = 11, .valid = setattr::kGid, .gid = 4711}), 0);
+  EXPECT_EQ(stat(ino).gid, 4711U);
+  EXPECT_EQ(client->error(Tsetattr{.fid = 11, .valid = setattr::kMode, .mode = 02755}), 0);
+  EXPECT_EQ(stat(ino).mode & 07777, 02755U);
+  auto user = connect(local(1000));
+  user->begin();
+  user->attach(0, 1000);
+  user->walk(0, 1, {"file"});
+  EXPECT_EQ(user->error(Tsetattr{.fid = 1, .valid = setattr::kGid, .gid = 4712}), EPERM);
+}
+
 TEST_F(IdentityTest, ALocalUserGivesNoFileToAGroupHeIsNotIn) {
   EXPECT_THAT(run(fs->set_attributes({}, kRoot, {}, {.mode = 0777})), Succeeds());
   auto user = connect(local(1000));

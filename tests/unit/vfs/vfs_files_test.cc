@@ -299,6 +299,22 @@ TEST_F(VfsFiles, CopyingSharesBytesAndCountsThemTwice) {
   EXPECT_EQ(volume.keys().size(), 2U);
 }
 
+TEST_F(VfsFiles, LocksEndWithTheirOwnersCloseOrTheHandle) {
+  const Ino file = make_file(kRoot, "f", "abc");
+  const HandleId reader = open_file(file, O_RDONLY);
+  const HandleId writer = open_file(file, O_WRONLY);
+  const RangeLock write{.type = LockType::kWrite, .owner = {1, 1}};
+  const RangeLock read{.type = LockType::kRead, .owner = {1, 2}};
+  EXPECT_THAT(run(fs->set_lock(writer, write, false, 0)), Succeeds());
+  EXPECT_THAT(run(fs->set_lock(reader, read, false, 0)), FailsWith(EAGAIN));
+  EXPECT_EQ(run(fs->test_lock(reader, read))->type, LockType::kWrite);
+  EXPECT_THAT(run(fs->flush(writer, {1, 1})), Succeeds());
+  EXPECT_THAT(run(fs->set_lock(reader, read, false, 0)), Succeeds());
+  EXPECT_THAT(run(fs->release(reader)), Succeeds());
+  EXPECT_THAT(run(fs->set_lock(writer, write, false, 0)), Succeeds());
+  EXPECT_THAT(run(fs->release(writer)), Succeeds());
+}
+
 TEST_F(VfsFiles, WhatAVanishedClientHadOpenIsClosed) {
   const Ino file = make_file(kRoot, "f", "abc");
   Caller gone;
@@ -310,24 +326,6 @@ TEST_F(VfsFiles, WhatAVanishedClientHadOpenIsClosed) {
   fs->drop_client(7);
   EXPECT_THAT(run(fs->release(handle)), FailsWith(EBADF));
   EXPECT_EQ(volume.keys().size(), 2U);
-}
-
-TEST_F(VfsFiles, LocksNeedAHandleThatAllowsThem) {
-  const Ino file = make_file(kRoot, "f", "abc");
-  const HandleId reader = open_file(file, O_RDONLY);
-  const HandleId writer = open_file(file, O_WRONLY);
-  const RangeLock write{.type = LockType::kWrite, .owner = {1, 1}};
-  const RangeLock read{.type = LockType::kRead, .owner = {1, 2}};
-  EXPECT_THAT(run(fs->set_lock(reader, write, false, 0)), FailsWith(EBADF));
-  EXPECT_THAT(run(fs->set_lock(writer, read, false, 0)), FailsWith(EBADF));
-  EXPECT_THAT(run(fs->set_lock(writer, write, false, 0)), Succeeds());
-  EXPECT_THAT(run(fs->set_lock(reader, read, false, 0)), FailsWith(EAGAIN));
-  EXPECT_EQ(run(fs->test_lock(reader, read))->type, LockType::kWrite);
-  EXPECT_THAT(run(fs->flush(writer, {1, 1})), Succeeds());
-  EXPECT_THAT(run(fs->set_lock(reader, read, false, 0)), Succeeds());
-  EXPECT_THAT(run(fs->release(reader)), Succeeds());
-  EXPECT_THAT(run(fs->set_lock(writer, write, false, 0)), Succeeds());
-  EXPECT_THAT(run(fs->release(writer)), Succeeds());
 }
 
 }  // namespace
