@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@
 
 namespace cairn::p9 {
 namespace {
+
+constexpr const char* kGone = "a local user who has gone already, and whose rights nobody knows";
 
 /// The address's bytes: 4, or 16; none for other families.
 std::vector<std::uint8_t> bytes_of(const sockaddr_storage& address) {
@@ -61,10 +65,13 @@ void put_end(const sockaddr_storage& address, __be16& port, __be32 (&where)[4]) 
 
 /// The uid of the local socket that is bound to `local` and connected to `remote`; none if there is
 /// no such socket on this machine (in this network namespace).
-std::optional<std::uint32_t> owner_of(const sockaddr_storage& local,
-                                      const sockaddr_storage& remote) {
+/// Fails with: EACCES, if its owner has closed it. The kernel has forgotten then who that was, and
+/// says root: who sends his requests and is gone before they are read must not be taken for that.
+Result<std::optional<std::uint32_t>> owner_of(const sockaddr_storage& local,
+                                              const sockaddr_storage& remote) {
+  constexpr std::optional<std::uint32_t> nobody;
   const UniqueFd netlink(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!netlink) return std::nullopt;
+  if (!netlink) return nobody;
   struct {
     nlmsghdr header;
     inet_diag_req_v2 request;
@@ -79,15 +86,38 @@ std::optional<std::uint32_t> owner_of(const sockaddr_storage& local,
   question.request.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
   put_end(local, question.request.id.idiag_sport, question.request.id.idiag_src);
   put_end(remote, question.request.id.idiag_dport, question.request.id.idiag_dst);
-  if (::send(netlink.get(), &question, sizeof question, 0) != sizeof question) return std::nullopt;
+  if (::send(netlink.get(), &question, sizeof question, 0) != sizeof question) return nobody;
   // The kernel has answered by the time that send() returns.
   alignas(nlmsghdr) char answer[512];
   const ssize_t length = ::recv(netlink.get(), answer, sizeof answer, MSG_DONTWAIT);
-  if (length < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(inet_diag_msg)))) return std::nullopt;
+  if (length < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(inet_diag_msg)))) return nobody;
   const auto* header = reinterpret_cast<const nlmsghdr*>(answer);
-  if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return std::nullopt;
+  if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return nobody;
   const auto* found = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
-  return found->idiag_uid;
+  if (found->idiag_inode == 0 || found->idiag_state == TCP_SYN_SENT) {
+    return errno_error(EACCES, kGone);
+  }
+  return std::optional(found->idiag_uid);
+}
+
+/// Is this one of the machine's own addresses?
+bool is_own_address(const sockaddr_storage& address) {
+  const auto wanted = bytes_of(address);
+  if (wanted.size() == 4 && wanted[0] == IN_LOOPBACKNET) return true;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return true;  // nobody is trusted on a guess
+  bool found = false;
+  for (const ifaddrs* one = all; one != nullptr && !found; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr) continue;
+    sockaddr_storage own{};
+    if (one->ifa_addr->sa_family == AF_INET) std::memcpy(&own, one->ifa_addr, sizeof(sockaddr_in));
+    if (one->ifa_addr->sa_family == AF_INET6) {
+      std::memcpy(&own, one->ifa_addr, sizeof(sockaddr_in6));
+    }
+    found = bytes_of(own) == wanted;
+  }
+  ::freeifaddrs(all);
+  return found;
 }
 
 Peer local_user(std::uint32_t uid, const AccessRules& rules) {
@@ -105,7 +135,9 @@ Result<Peer> identify_tcp_peer(int socket, const AccessRules& rules) {
       ::getpeername(socket, reinterpret_cast<sockaddr*>(&theirs), &their_length) != 0) {
     return errno_error(errno);
   }
-  if (const auto uid = owner_of(theirs, ours)) return local_user(*uid, rules);
+  TRY(const auto uid, owner_of(theirs, ours));
+  if (uid) return local_user(*uid, rules);
+  if (is_own_address(theirs)) return errno_error(EACCES, kGone);
   const std::string name = text_of(theirs);
   for (const Network& network : rules.networks) {
     if (network.contains(theirs)) return Peer{.trusted = true, .uid = kNobody, .name = name};
