@@ -11,6 +11,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
+#include "fsd/frontends/admin/control_client.h"
 #include "fsd/format/names.h"
 #include "fsd/frontends/fuse/stale_mount.h"
 #include "fsd/index/lmdb_index.h"
@@ -108,6 +109,33 @@ format::Compression to_compression(const config::Compression& setting) {
       break;
   }
   return {.codec = format::Codec::kZstd, .level = setting.level};
+}
+
+Task<> pause(Timers& timers, Duration duration) { co_await SleepFor(timers, duration); }
+
+/// True: the daemon of this name was stopping, and has ended. It gets its shutdown time-out, as far
+/// as that is the same as ours, and a little more.
+bool wait_for_predecessor(Runtime& runtime, const std::string& control_path,
+                          Duration shutdown_timeout) {
+  constexpr Duration kPatience = std::chrono::seconds(5);
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  constexpr Duration kAllowance = std::chrono::seconds(30);
+  constexpr Duration kNoticing = std::chrono::seconds(1);  // that its mount was taken away
+  bool told = false;
+  for (Duration waited{}; waited < shutdown_timeout + kAllowance; waited += kPause) {
+    const auto answer = admin::ask_daemon(control_path, "status", kPatience);
+    if (!answer) {
+      const int error = to_errno(answer.error());
+      if (error == ECONNREFUSED || error == ENOENT) return true;
+      if (!told) return false;
+    } else if (answer->find("\"stopping\":true") == std::string::npos) {
+      if (waited >= kNoticing) return false;
+    } else if (!std::exchange(told, true)) {
+      log::info("the daemon of this name still writes what it has; it is waited for");
+    }
+    run_blocking(runtime.core, [&] { return pause(runtime.timers, kPause); });
+  }
+  return false;
 }
 
 }  // namespace
@@ -279,14 +307,24 @@ Result<void> Daemon::open_doors() {
 }
 
 Result<void> Daemon::open_control() {
-  control_path_ =
-      config::default_control_socket(geteuid(), config::process_environment(), settings_.name);
-  auto control = admin::ControlServer::start(
-      runtime_.io(), runtime_.runtime().core, control_path_,
-      [this](std::string command) { return answer(std::move(command)); });
-  if (!control) return control.error();
-  control_ = std::move(*control);
+  control_path_ = config::default_control_socket(geteuid(), config::process_environment(),
+                                                 settings_.name);
+  auto started = start_control();
+  // After "umount" the daemon still writes what it has: "umount X && mount X" meets it.
+  if (!started && to_errno(started.error()) == EADDRINUSE &&
+      wait_for_predecessor(runtime_.runtime(), control_path_,
+                           settings_.filesystem.shutdown_timeout)) {
+    started = start_control();
+  }
+  if (!started) return started.error();
   log::info("ready control {}", control_path_);
+  return {};
+}
+
+Result<void> Daemon::start_control() {
+  TRY(control_, admin::ControlServer::start(
+                    runtime_.io(), runtime_.runtime().core, control_path_,
+                    [this](std::string command) { return answer(std::move(command)); }));
   return {};
 }
 
@@ -321,10 +359,13 @@ bool Daemon::stop_engine() {
 }
 
 int Daemon::stop() {
-  control_.reset();
-  if (!store_) return kExitOk;
-  Runtime& runtime = runtime_.runtime();
+  stopping_ = true;
   serving_ = false;
+  if (!store_) {
+    control_.reset();
+    return kExitOk;
+  }
+  Runtime& runtime = runtime_.runtime();
   // With the store away for good, it is told to give up after a while.
   Timers::Token deadline = 0;
   call_blocking(runtime.core, [&] {
@@ -347,6 +388,7 @@ int Daemon::stop() {
   engine_.reset();
   index_.reset();
   store_.reset();
+  control_.reset();  // last: whoever waits for it finds the cache directory free
   return status;
 }
 

@@ -55,6 +55,7 @@ class Daemon {
   Result<void> open_vfs();
   Result<void> open_doors();
   Result<void> open_control();
+  Result<void> start_control();
   void on_failed(Error error);
   void on_signal();
   void warn_if_versioned();
@@ -80,6 +81,7 @@ class Daemon {
   std::optional<Error> failure_;       // core
   std::atomic<bool> serving_ = false;  // everything is started: commands may be answered
   std::atomic<bool> store_made_ = false;
+  std::atomic<bool> stopping_ = false;
   Duration started_{};
 };
 

@@ -105,9 +105,11 @@ Task<std::string> Daemon::flush() {
 
 Task<std::string> Daemon::answer(std::string command) {
   if (!serving_) {
-    json starting = {{"ok", false}, {"error", "the daemon is starting or stopping"},
-                     {"pid", getpid()}};
-    co_return starting.dump();
+    const bool stopping = stopping_;
+    const char* state = stopping ? "the daemon is stopping" : "the daemon is starting";
+    json away = {
+        {"ok", false}, {"error", state}, {"stopping", stopping}, {"pid", getpid()}};
+    co_return away.dump();
   }
   if (command == "status") co_return status();
   if (command == "flush") co_return co_await flush();

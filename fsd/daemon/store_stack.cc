@@ -35,6 +35,11 @@ StoreStack::StoreStack(MadeStore made, Runtime& runtime, const config::Settings&
       limited_(counting_, runtime, limits(settings)),
       retrying_(limited_, runtime, retries(settings)) {}
 
+void StoreStack::give_up() {
+  retrying_.stop();
+  if (made_.stop) made_.stop().detach();
+}
+
 Task<> StoreStack::stop() {
   retrying_.stop();
   if (made_.stop) co_await made_.stop();

@@ -37,7 +37,7 @@ class StoreStack {
   /// From now on a refused key is waited for, too.
   void set_patient() { retrying_.set_patient(true); }
   /// What is under way, or waits for its next try, ends with kCancelled.
-  void give_up() { retrying_.stop(); }
+  void give_up();
   Task<> stop();
 
  private:

@@ -130,6 +130,7 @@ class MountHelperTest(unittest.TestCase):
         self.assertIn("bucket is no storage URL", self.refused("bucket", here))
         self.assertIn("remount is not offered", self.refused(URL, here, "-o", "remount,ro"))
         self.assertIn("unknown option: colour=red", self.refused(URL, here, "-o", "colour=red"))
+        self.assertIn("suid is not offered", self.refused(URL, here, "-o", "suid"))
         self.assertIn("absolute", self.refused(URL, here, "-o", "config=x.toml"))
         self.assertIn("give config=", self.refused("cairn", here))
         self.assertIn("not a directory", self.refused(URL, here + "/missing"))

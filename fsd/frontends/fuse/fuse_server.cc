@@ -117,7 +117,6 @@ std::string mount_options(const FuseServer::Options& options, bool io_uring) {
   text += ",subtype=cairn,default_permissions";
   if (options.allow_other || root) text += ",allow_other";
   if (options.read_only) text += ",ro";
-  if (options.suid_and_devices && root) text += ",suid,dev";
   if (io_uring) text += ",io_uring,io_uring_q_depth=" + std::to_string(options.ring_depth);
   return text;
 }

@@ -34,7 +34,6 @@ class FuseServer {
     std::uint64_t client = 1;  // Caller::client of all requests: not 0, different per door
     bool allow_other = false;  // root allows others in any case
     bool read_only = false;
-    bool suid_and_devices = false;  // honour setuid bits and device nodes (root only)
     bool allow_nonempty = false;
     std::string cache_dir;  // must not overlap with the mountpoint
     IoUring io_uring = IoUring::kAuto;
