@@ -218,7 +218,8 @@ void add_volume_options(CLI::App& command, Arguments& arguments) {
 void add_serve_options(CLI::App& command, Arguments& arguments) {
   add_volume_options(command, arguments);
   command.add_option("--mount", arguments.mount, "mount the volume on this directory");
-  command.add_option("--ninep", arguments.ninep, "serve 9P2000.L there: HOST:PORT, or the path of a socket");
+  command.add_option("--ninep", arguments.ninep,
+                     "serve 9P2000.L there: HOST:PORT, or the path of a socket");
   command.add_option("--web", arguments.web, "(to come) serve the web page on this address");
   command.add_option("--cache-dir", arguments.cache_dir, "where the local index and cache lie");
   command.add_flag("--read-only", arguments.read_only, "change nothing in the bucket");

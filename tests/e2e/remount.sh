@@ -20,8 +20,8 @@ for round in 1 2 3; do
 done
 say "unmounted and mounted three times in a row"
 mkdir "$work/other"
-if "$cairn" serve --storage "file://$work/bucket2" --mount "$work/other" --cache-dir "$work/cache2" \
-  --name "$name" >"$work/second" 2>&1; then
+if "$cairn" serve --storage "file://$work/bucket2" --mount "$work/other" \
+  --cache-dir "$work/cache2" --name "$name" >"$work/second" 2>&1; then
   fail "two daemons of one name"
 fi
 grep -q "a daemon of this name runs already" "$work/second" ||
