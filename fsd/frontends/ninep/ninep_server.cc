@@ -154,11 +154,24 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
           options(listener) {}
     ~Socket() {
       descriptor.release();
+      if (!closed) remove_path();
+    }
+    /// Nobody reaches it any more, and another may take its place, although whoever accepts from it
+    /// at the moment may keep it a little longer.
+    void close() {
+      closed = true;
+      boost::system::error_code ignored;
+      descriptor.cancel(ignored);
+      ::shutdown(listening.socket.get(), SHUT_RDWR);
+      remove_path();
+    }
+    void remove_path() const {
       if (!listening.unix_path.empty()) ::unlink(listening.unix_path.c_str());
     }
     Listening listening;
     boost::asio::posix::stream_descriptor descriptor;  // borrows the socket
     const Listener& options;
+    bool closed = false;  // guarded by mutex_
   };
 
   void add(Listening listening, const Listener& listener);
@@ -305,10 +318,7 @@ void NinepServer::Impl::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const auto& socket : sockets_) {
-      boost::system::error_code ignored;
-      socket->descriptor.cancel(ignored);
-    }
+    for (const auto& socket : sockets_) socket->close();
     for (const auto& [number, connection] : connections_) {
       if (connection) open.push_back(connection);
     }

@@ -53,6 +53,7 @@ bool Session::has_room() const {
 
 Result<void> Session::receive(std::string message) {
   if (closing_) return {};
+  if (broken_) return *broken_;
   if (restarting_) {
     held_.push_back(std::move(message));
     return {};
@@ -90,6 +91,7 @@ Task<> Session::run(CallRef call) {
 Task<> Session::restart(CallRef call, Tversion version) {
   restarting_ = true;
   cancel_all_but(call.get());
+  const bool waits = calls_.size() > 1;
   while (calls_.size() > 1) co_await calls_ended_.wait();
   state_.fids.clear();
   state_.door.vfs.drop_client(state_.client);
@@ -104,12 +106,21 @@ Task<> Session::restart(CallRef call, Tversion version) {
     result = call->reply(Rversion{.msize = state_.message_bytes_max, .version = kVersion});
   }
   restarting_ = false;
+  const bool is_last = closing_;
   finish(call, std::move(result));
+  if (is_last) co_return;  // close() waited for this: the session may be gone
+  take_held();
+  if (waits && has_room()) on_room_();
+}
+
+void Session::take_held() {
   std::vector<std::string> held;
   held.swap(held_);
   for (std::string& message : held) {
-    // What would have closed the session does so with the next message.
-    if (!receive(std::move(message))) break;
+    const Result<void> taken = receive(std::move(message));
+    if (taken) continue;
+    broken_ = taken.error();  // whoever passed it in is told with the next message
+    return;
   }
 }
 
@@ -137,25 +148,47 @@ void Session::cancel_all_but(const Call* kept) {
   }
 }
 
-/// The end of a request: its reply leaves, and those that waited for its end are answered.
+/// The end of a request: its reply leaves, and those that waited for its end are answered. A
+/// session that is being closed may be gone afterwards.
 void Session::finish(const CallRef& call, Result<void> result) {
   const bool had_room = has_room();
-  calls_.erase(call->tag());
-  call_bytes_ -= call->bytes();
   const bool ended_early = !result && call->cancel.is_set() && to_errno(result.error()) == EINTR;
   if (!result) {
     static_cast<void>(
         call->reply(Rlerror{.ecode = static_cast<std::uint32_t>(to_errno(result.error()))}));
   }
+  leave(*call);
   if (!ended_early) send(call->take_reply());
-  for (const std::uint16_t tag : call->flushes) {
-    const auto flush = calls_.find(tag);
-    if (flush == calls_.end()) continue;
-    const CallRef waiting = flush->second;
-    finish(waiting, waiting->reply(Rflush{}));
-  }
-  if (restarting_ || closing_) calls_ended_.notify_all();
+  if (!call->flushes.empty()) answer_flushes(*call);
   if (!had_room && has_room() && !closing_) on_room_();
+  if (restarting_ || closing_) calls_ended_.notify_all();
+}
+
+/// Answers the Tflush that waited for this one, and those that waited for them. A client may have
+/// put thousands in a row, each for the one before: so no recursion.
+void Session::answer_flushes(const Call& ended) {
+  std::vector<CallRef> answered;
+  const auto answer = [&](const Call& call) {
+    for (const std::uint16_t tag : call.flushes) {
+      const auto found = calls_.find(tag);
+      if (found == calls_.end()) continue;
+      answered.push_back(found->second);
+      leave(*answered.back());
+      static_cast<void>(answered.back()->reply(Rflush{}));
+      send(answered.back()->take_reply());
+    }
+  };
+  answer(ended);
+  for (std::size_t next = 0; next < answered.size(); ++next) {
+    const CallRef call = answered[next];
+    answer(*call);
+  }
+}
+
+/// The call is kept by others.
+void Session::leave(const Call& call) {
+  calls_.erase(call.tag());
+  call_bytes_ -= call.bytes();
 }
 
 void Session::send(std::string reply) {

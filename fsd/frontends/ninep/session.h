@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -42,7 +43,10 @@ class Session {
   void flush(const CallRef& call, std::uint16_t old_tag);
   void cancel(Call& call);
   void cancel_all_but(const Call* kept);
+  void take_held();
   void finish(const CallRef& call, Result<void> result);
+  void answer_flushes(const Call& ended);
+  void leave(const Call& call);
   void send(std::string reply);
 
   const Export& exported_;
@@ -55,6 +59,7 @@ class Session {
   std::uint64_t next_token_;
   bool restarting_ = false;        // a Tversion waits for the requests before it
   std::vector<std::string> held_;  // what came meanwhile
+  std::optional<Error> broken_;    // what receive() says from now on
   bool closing_ = false;
   Condition calls_ended_;
 };

@@ -15,9 +15,9 @@
 #include "fsd/frontends/ninep/message_reader.h"
 
 // A thread that finds the socket readable reads once, cuts out the messages, and takes them into
-// the core, usually on the spot. The next read begins when they have been passed in, and only while
-// the session has room and the peer takes its replies: so a client's own slowness holds it back,
-// and what it can make us keep is what its requests under way may hold.
+// the core, usually on the spot. They are passed in only while the session has room and the peer
+// takes its replies, and the next read begins when all have been: so a client's own slowness holds
+// it back, and what it can make us keep is what its requests under way may hold.
 //
 // Replies that are made while their batch is being passed in leave together, after the core has
 // been left; a later one (a commit's) leaves at once, from the thread that made it. What the socket
@@ -42,7 +42,7 @@ class StreamConnection::Impl : public std::enable_shared_from_this<Impl> {
         on_end_(std::move(on_end)),
         session_(
             door, exported, std::move(peer), [this](std::string reply) { send(std::move(reply)); },
-            [this] { read_again(); }) {
+            [this] { go_on(); }) {
     message_bytes_max_ = session_.message_bytes_max();
   }
   ~Impl() { descriptor_.release(); }
@@ -54,7 +54,8 @@ class StreamConnection::Impl : public std::enable_shared_from_this<Impl> {
   void wait_readable();
   void on_readable();
   void pass_in(std::vector<std::string> messages);
-  void read_again();
+  void go_on();
+  bool may_go_on();
   static Task<> close(std::shared_ptr<Impl> self);
 
   void send(std::string reply);
@@ -62,6 +63,7 @@ class StreamConnection::Impl : public std::enable_shared_from_this<Impl> {
   /// False: the socket takes no more at the moment, or is broken.
   bool send_some(std::unique_lock<std::mutex>& lock);
   void wait_writable();
+  void break_off();
 
   const UniqueFd socket_;
   boost::asio::posix::stream_descriptor descriptor_;  // borrows socket_; guarded by mutex_
@@ -75,7 +77,9 @@ class StreamConnection::Impl : public std::enable_shared_from_this<Impl> {
 
   // Core.
   Session session_;
-  bool reading_ = true;  // a read is under way or waited for
+  std::deque<std::string> waiting_;  // what has been read and not been passed in
+  bool reading_ = true;              // a read is under way or waited for
+  bool passing_in_ = false;
   bool closing_ = false;
 
   std::mutex mutex_;
@@ -83,7 +87,8 @@ class StreamConnection::Impl : public std::enable_shared_from_this<Impl> {
   std::size_t front_sent_ = 0;      // of unsent_.front(); guarded by mutex_
   std::size_t unsent_bytes_ = 0;    // guarded by mutex_
   bool sending_ = false;            // somebody is, or waits to; guarded by mutex_
-  bool held_back_ = false;          // reading waits for the peer to take more; guarded by mutex_
+  bool held_back_ = false;          // go_on() waits for the peer to take more; guarded by mutex_
+  bool broken_ = false;             // nothing can be sent any more; guarded by mutex_
   std::thread::id gathering_;       // passes a batch in, and sends afterwards; guarded by mutex_
 };
 
@@ -121,26 +126,33 @@ void StreamConnection::Impl::on_readable() {
 
 void StreamConnection::Impl::pass_in(std::vector<std::string> messages) {
   reading_ = false;
-  for (std::string& message : messages) {
-    if (closing_) return;
+  for (std::string& message : messages) waiting_.push_back(std::move(message));
+  go_on();
+}
+
+/// Passes in what has been read, and then reads on, as far as that may be. In the core.
+void StreamConnection::Impl::go_on() {
+  if (reading_ || passing_in_ || closing_) return;
+  passing_in_ = true;  // a request that ends at once makes room at once
+  while (!waiting_.empty() && may_go_on()) {
+    std::string message = std::move(waiting_.front());
+    waiting_.pop_front();
     const auto taken = session_.receive(std::move(message));
     if (!taken) return end(taken.error().what);
   }
-  message_bytes_max_ = session_.message_bytes_max();
-  read_again();
-}
-
-/// Goes on reading, if that may be. In the core.
-void StreamConnection::Impl::read_again() {
-  if (reading_ || closing_ || !session_.has_room()) return;
-  {
-    std::lock_guard lock(mutex_);
-    held_back_ = unsent_bytes_ > kUnsentBytesMax;
-    if (held_back_) return;
-  }
+  passing_in_ = false;
+  if (!waiting_.empty() || !may_go_on()) return;
   message_bytes_max_ = session_.message_bytes_max();
   reading_ = true;
   wait_readable();
+}
+
+/// If not, go_on() is called when this has changed.
+bool StreamConnection::Impl::may_go_on() {
+  if (!session_.has_room()) return false;
+  std::lock_guard lock(mutex_);
+  held_back_ = unsent_bytes_ > kUnsentBytesMax;
+  return !held_back_;
 }
 
 void StreamConnection::Impl::end(const char* why) {
@@ -166,6 +178,7 @@ Task<> StreamConnection::Impl::close(std::shared_ptr<Impl> self) {
 void StreamConnection::Impl::send(std::string reply) {
   {
     std::lock_guard lock(mutex_);
+    if (broken_) return;
     unsent_bytes_ += reply.size();
     unsent_.push_back(std::move(reply));
     if (sending_ || gathering_ == std::this_thread::get_id()) return;
@@ -200,8 +213,11 @@ bool StreamConnection::Impl::send_some(std::unique_lock<std::mutex>& lock) {
   lock.lock();
   if (sent < 0) {
     if (error == EINTR) return true;
-    if (error == EAGAIN) wait_writable();
-    // Else the reader finds out, and nobody sends any more.
+    if (error == EAGAIN) {
+      wait_writable();
+    } else {
+      break_off();
+    }
     return false;
   }
   unsent_bytes_ -= static_cast<std::size_t>(sent);
@@ -212,9 +228,20 @@ bool StreamConnection::Impl::send_some(std::unique_lock<std::mutex>& lock) {
   }
   if (held_back_ && unsent_bytes_ <= kUnsentBytesMax / 2) {
     held_back_ = false;
-    core_.post([self = shared_from_this()] { self->read_again(); });
+    core_.post([self = shared_from_this()] { self->go_on(); });
   }
   return true;
+}
+
+/// Nobody sends any more. Who reads finds the end, behind what the peer has still sent; and is not
+/// held back from it by what the peer has not taken.
+void StreamConnection::Impl::break_off() {
+  broken_ = true;
+  unsent_.clear();
+  unsent_bytes_ = 0;
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  if (!std::exchange(held_back_, false)) return;
+  core_.post([self = shared_from_this()] { self->go_on(); });
 }
 
 void StreamConnection::Impl::wait_writable() {

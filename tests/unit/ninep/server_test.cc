@@ -246,6 +246,83 @@ TEST_F(ServerTest, HoldsAClientBackThatDoesNotReadItsReplies) {
   }
 }
 
+/// Fid 1 of the client becomes a new file of half a megabyte.
+void make_big_file(SocketClient& client) {
+  client.ask(1, Twalk{.fid = 0, .newfid = 1});
+  client.ask(1, Tlcreate{.fid = 1, .name = "big", .flags = open_flag::kReadWrite, .mode = 0644});
+  client.ask(1, Twrite{.fid = 1, .offset = 0, .data = as_bytes(std::string(500'000, 'x'))});
+}
+
+TEST_F(ServerTest, DoesNoMoreOfABurstThanItsRepliesMayTake) {
+  SocketClient client = unix_socket();
+  client.begin();
+  make_big_file(client);
+  std::string burst;
+  constexpr std::uint16_t kPairs = 900;  // half a gigabyte of replies
+  for (std::uint16_t i = 0; i < kPairs; ++i) {
+    append(burst, 2 * i + 1, Request(Tread{.fid = 1, .offset = 0, .count = 500'000}));
+    append(burst, 2 * i + 2,
+           Request(Twrite{.fid = 1, .offset = 500'000U + i, .data = as_bytes("y")}));
+  }
+  client.send(burst);
+  ASSERT_EQ(client.receive().size(), 500'000 + kReadReplyHeadBytes);
+  SocketClient other = unix_socket();
+  other.begin();
+  Twalk walk{.fid = 0, .newfid = 1};
+  walk.names.push_back("big");
+  other.ask(1, walk);
+  const std::string reply = other.ask(1, Tgetattr{.fid = 1, .request_mask = getattr::kBasic});
+  const auto found =
+      decode_reply(static_cast<std::uint8_t>(reply[4]), as_bytes(reply).subspan(kHeaderBytes));
+  ASSERT_TRUE(found);
+  EXPECT_LT(std::get<Rgetattr>(*found).size, 500'000U + 100) << "writes done so far";
+}
+
+TEST_F(ServerTest, ForgetsAClientThatGoesWithoutHavingReadItsReplies) {
+  for (const bool by_tcp : {true, false}) {
+    SocketClient client = by_tcp ? tcp() : unix_socket();
+    client.begin();
+    make_big_file(client);
+    client.ask(1, Tlock{.fid = 1, .type = 1, .proc_id = 5, .client_id = "first"});
+    std::string burst;
+    for (std::uint16_t tag = 1; tag <= 100; ++tag) {
+      append(burst, tag, Request(Tread{.fid = 1, .offset = 0, .count = 500'000}));
+    }
+    client.send(burst);
+    client.receive();
+    SocketClient other = tcp();
+    other.begin();
+    Twalk walk{.fid = 0, .newfid = 1};
+    walk.names.push_back("big");
+    other.ask(1, walk);
+    other.ask(1, Tlopen{.fid = 1, .flags = open_flag::kReadWrite});
+    other.send(2, Tlock{.fid = 1, .type = 1, .flags = kLockBlock, .client_id = "second"});
+    client.close();
+    std::string granted;
+    append(granted, 2, Reply(Rlock{.status = 0}));
+    EXPECT_EQ(other.receive(), granted) << by_tcp;
+    other.ask(3, Tunlinkat{.dfid = 0, .name = "big"});
+  }
+}
+
+TEST_F(ServerTest, LeavesItsSocketsToAnotherAsSoonAsItHasStopped) {
+  const std::string address = server_->addresses()[0];
+  NinepServer::Listener listener;
+  listener.addresses = {
+      {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(address.substr(address.find(':') + 1)))}};
+  listener.unix_socket = directory_ / "9p.sock";
+  for (int i = 0; i < 50; ++i) {
+    {
+      SocketClient client = tcp();
+      client.begin();
+    }
+    start({listener});
+    ASSERT_TRUE(server_);
+    EXPECT_EQ(play(unix_socket()).size(), script().size());
+    EXPECT_TRUE(std::filesystem::exists(listener.unix_socket)) << i;
+  }
+}
+
 TEST_F(ServerTest, ClosesAConnectionThatIsNo9P) {
   using namespace std::string_literals;
   for (const std::string& greeting :

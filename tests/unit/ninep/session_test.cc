@@ -200,6 +200,94 @@ TEST_F(FewRequests, SaysWhenItWantsNoMoreAndWhenItDoesAgain) {
   EXPECT_EQ(waiter->rooms, 0);
 }
 
+/// Attaching waits until the users are known, and nothing ends it before.
+class SlowUsers final : public UserDatabase {
+ public:
+  Task<Groups> groups_of(std::uint32_t uid) override {
+    while (!known) co_await change.wait();
+    co_return Groups{.known = true, .gid = uid, .groups = {}};
+  }
+  void tell() {
+    known = true;
+    change.notify_all();
+  }
+  bool known = false;
+  Condition change;
+};
+
+/// A client whose Tattach is under way.
+class SlowRequest : public SessionTest {
+ protected:
+  void SetUp() override {
+    door = std::make_unique<Door>(
+        Door{.vfs = *fs, .runtime = sim.runtime(), .users = slow, .limits = limits});
+    client = connect();
+    client->begin();
+    slow_tag = client->send(kAttach);
+    ASSERT_FALSE(client->has_answer(slow_tag));
+  }
+  void TearDown() override { slow.tell(); }
+  static constexpr Tattach kAttach{
+      .fid = 0, .afid = kNoFid, .uname = "", .aname = "", .n_uname = 1000};
+  SlowUsers slow;
+  std::uint16_t slow_tag = 0;
+};
+
+TEST_F(SlowRequest, MakesTversionWaitAndThereIsRoomAgainAfterIt) {
+  client->send(Tversion{.msize = 8192, .version = kVersion});
+  EXPECT_FALSE(client->session().has_room());
+  EXPECT_FALSE(client->has_answer(kNoTag));
+  slow.tell();
+  EXPECT_TRUE(client->has_answer(kNoTag));
+  EXPECT_TRUE(client->session().has_room());
+  EXPECT_EQ(client->rooms, 1);
+}
+
+TEST_F(SlowRequest, WhatComesBehindTversionIsAnsweredAfterIt) {
+  client->send(Tversion{.msize = 8192, .version = kVersion});
+  const std::uint16_t clunk = client->send(Tclunk{.fid = 0});
+  EXPECT_FALSE(client->has_answer(clunk));
+  slow.tell();
+  EXPECT_EQ(std::get<Rlerror>(client->answer(clunk)).ecode, EBADF) << "the fid is forgotten";
+}
+
+TEST_F(SlowRequest, WhatIsNo9PBehindTversionEndsTheSession) {
+  client->send(Tversion{.msize = 8192, .version = kVersion});
+  ASSERT_THAT(client->send_as(kNoTag, Tclunk{.fid = 0}), Succeeds()) << "not looked at yet";
+  slow.tell();
+  EXPECT_THAT(client->send_as(1, Tclunk{.fid = 0}), FailsWith(EPROTO));
+}
+
+TEST_F(SlowRequest, ThousandsOfFlushesInARowAreAnsweredAfterIt) {
+  constexpr std::uint16_t kLast = 60'000;
+  for (std::uint16_t tag = slow_tag + 1; tag <= kLast; ++tag) {
+    ASSERT_THAT(client->send_as(tag, Tflush{.oldtag = static_cast<std::uint16_t>(tag - 1)}),
+                Succeeds());
+    ASSERT_FALSE(client->has_answer(tag));
+  }
+  slow.tell();
+  for (std::uint16_t tag = slow_tag; tag <= kLast; ++tag) ASSERT_TRUE(client->has_answer(tag));
+}
+
+Task<> close_and_drop(std::unique_ptr<Session> session) { co_await session->close(); }
+
+TEST_F(SlowRequest, ASessionMayGoAsSoonAsItIsClosed) {
+  auto session = std::make_unique<Session>(
+      *door, exported, Peer{.trusted = true, .uid = 0, .name = "test"}, [](std::string) {}, [] {});
+  std::uint16_t tag = 0;
+  for (const Request& request :
+       {Request(Tversion{.msize = 8192, .version = kVersion}), Request(kAttach),
+        Request(Tflush{.oldtag = 1}), Request(Tversion{.msize = 8192, .version = kVersion})}) {
+    std::string message;
+    append(message, tag++, request);
+    ASSERT_THAT(session->receive(std::move(message)), Succeeds());
+  }
+  Task<> closed = close_and_drop(std::move(session));
+  EXPECT_FALSE(closed.done());
+  slow.tell();
+  EXPECT_TRUE(closed.done());
+}
+
 TEST_F(SessionTest, CountsWhatAReplyMayTakeAsUnderWay) {
   limits.request_bytes_max = 100'000;
   client.reset();
