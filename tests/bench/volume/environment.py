@@ -103,7 +103,7 @@ class Environment:
 class Volume:
     """A volume of its own prefix in the store, and the daemon that serves it."""
 
-    def __init__(self, environment, name, readers=False, link_bytes_per_s=0):
+    def __init__(self, environment, name, readers=False, link_bytes_per_s=0, ninep_port=0):
         self.env = environment
         self.name = f"bench-{os.getpid()}-{name}"
         self.dir = os.path.join(environment.work, name)
@@ -114,9 +114,9 @@ class Volume:
         self.link_bytes_per_s = link_bytes_per_s
         self.process = None
         os.makedirs(self.mount)
-        self.write_config("off" if readers else "auto")
+        self.write_config("off" if readers else "auto", ninep_port)
 
-    def write_config(self, io_uring):
+    def write_config(self, io_uring, ninep_port):
         v = self.env.variables
         with open(self.config, "w", opener=lambda p, f: os.open(p, f, 0o600)) as out:
             out.write(f"""[storage]
@@ -133,6 +133,8 @@ memory_size_gb = {CACHE_BYTES / 1e9}
 mountpoint = "{self.mount}"
 io_uring = "{io_uring}"
 """)
+            if ninep_port:
+                out.write(f'[servers.ninep]\naddresses = ["127.0.0.1:{ninep_port}"]\n')
 
     def start(self):
         """Seconds until the volume is served."""

@@ -1,42 +1,17 @@
 """The measurements: each takes an Environment and yields Rows."""
 
-import dataclasses
 import os
-import random
 import subprocess
 import sys
 import tarfile
 import time
 
 from environment import (CACHE_BYTES, WINDOW_BYTES, EmptyFs, Timer, median, percentile)
+from ninep_measurements import ninep
+from rows import MIB, Row, noise, write_file
 
 PAGE = 4096
-MIB = 1 << 20
 SMALL = ("create 4 KiB", "stat", "open, read, close", "unlink", "rename")
-
-
-@dataclasses.dataclass
-class Row:
-    work: str
-    measured: str
-    target: str
-    passed: bool
-
-
-def noise(size, seed=1):
-    chance = random.Random(seed)
-    return b"".join(chance.randbytes(min(MIB, size - at)) for at in range(0, size, MIB))
-
-
-def write_file(path, data, sync=False):
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    try:
-        for at in range(0, len(data), MIB):
-            os.write(fd, data[at:at + MIB])
-        if sync:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def read_file(path, size):
@@ -304,4 +279,4 @@ def memory(env):
 
 ALL = {"commit": commit, "small": small_uring, "small-readers": small_readers, "untar": untar,
        "bulk": bulk, "cold": cold_small, "warm": warm, "start": start, "copying": copying,
-       "memory": memory}
+       "ninep": ninep, "memory": memory}
