@@ -269,7 +269,10 @@ TEST_F(SlowRequest, ThousandsOfFlushesInARowAreAnsweredAfterIt) {
   for (std::uint16_t tag = slow_tag; tag <= kLast; ++tag) ASSERT_TRUE(client->has_answer(tag));
 }
 
-Task<> close_and_drop(std::unique_ptr<Session> session) { co_await session->close(); }
+Task<> close_and_drop(std::unique_ptr<Session> session) {
+  const auto dropped = std::move(session);  // before the Task, which keeps its parameters
+  co_await dropped->close();
+}
 
 TEST_F(SlowRequest, ASessionMayGoAsSoonAsItIsClosed) {
   auto session = std::make_unique<Session>(
