@@ -11,7 +11,7 @@ build_packages="build-essential cmake ninja-build ccache mold pkg-config git pyt
   libspdlog-dev libsystemd-dev liblmdb-dev libcurl4-openssl-dev libfuse3-dev fuse3
   dpkg-dev patch meson liburing-dev libnuma-dev debian-archive-keyring"
 test_packages="libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev acl attr util-linux
-  curl jq procps sqlite3 postgresql-15 zlib1g-dev xz-utils
+  curl jq procps sqlite3 postgresql-15 zlib1g-dev xz-utils user-mode-linux kmod iproute2
   systemd ceph-mon ceph-osd radosgw ceph-common"
 
 say() { printf '\n== %s\n' "$*"; }

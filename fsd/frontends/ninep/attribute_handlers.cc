@@ -1,10 +1,12 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <limits>
 
 #include "fsd/frontends/ninep/handlers.h"
 #include "fsd/vfs/permissions.h"
+#include "fsd/vfs/xattrs.h"
 
 // Attributes and extended attributes.
 
@@ -57,13 +59,31 @@ Result<vfs::AttributeChange> to_change(const Tsetattr& request, const Export& ex
   return change;
 }
 
-/// What the client's kernel makes of an operation that takes setuid and setgid away: Linux sends
-/// the mode without them along with the new size or owner, though only the owner may set a mode.
-void take_mode_for_side_effect(const vfs::InodeRecord& inode, vfs::AttributeChange& change) {
+/// What the client's kernel makes of open(O_TRUNC) and of operations that take setuid and setgid
+/// away: Linux sends the time, and the mode without them, along with the new size or owner, though
+/// only the owner may set either. A new size sets the time by itself.
+void take_for_side_effects(const vfs::InodeRecord& inode, vfs::AttributeChange& change) {
+  if (change.size) change.mtime_now = false;
   if (!change.mode || !(change.size || change.uid || change.gid)) return;
   if (*change.mode != (vfs::without_privileges(inode.mode) & 07777U)) return;
   change.mode.reset();
   change.kill_suidgid = true;
+}
+
+/// Whoever may write a file takes its privileges away by doing so. With a cache, Linux does that
+/// first and by itself: a mode without setuid and setgid, security.capability removed.
+bool only_drops_privileges(const vfs::InodeRecord& inode, const vfs::AttributeChange& change) {
+  const bool something_else = change.uid || change.gid || change.size || change.atime ||
+                              change.mtime || change.atime_now || change.mtime_now;
+  return S_ISREG(inode.mode) && !something_else && change.mode &&
+         *change.mode != (inode.mode & 07777U) &&
+         *change.mode == (vfs::without_privileges(inode.mode) & 07777U);
+}
+
+Task<Result<void>> drop_privileges(Call& call, vfs::Caller caller, Ino ino) {
+  CO_TRY_OK(co_await call.vfs().access(caller, ino, W_OK));
+  CO_TRY_OK(co_await call.vfs().set_attributes(caller, ino, {}, {.kill_suidgid = true}));
+  co_return Result<void>();
 }
 
 /// A client that is believed about its users is believed about their groups, too: it has checked
@@ -115,7 +135,12 @@ Task<Result<void>> handle(Call& call, const Tsetattr& request) {
   CO_TRY(vfs::AttributeChange change, to_change(request, call.session().exported));
   vfs::Caller caller = call.caller(*fid);
   CO_TRY(const vfs::Attributes now, co_await call.vfs().get_attributes(caller, fid->place.ino));
-  take_mode_for_side_effect(now.inode, change);
+  const bool may_set_modes = caller.uid == 0 || caller.uid == now.inode.uid;
+  if (!may_set_modes && only_drops_privileges(now.inode, change)) {
+    CO_TRY_OK(co_await drop_privileges(call, caller, fid->place.ino));
+    co_return call.reply(Rsetattr{});
+  }
+  take_for_side_effects(now.inode, change);
   believe_groups(*fid, now.inode, change, caller);
   const vfs::HandleId handle = fid->kind() == Fid::Kind::kFile ? fid->handle() : vfs::HandleId{};
   CO_TRY_OK(co_await call.vfs().set_attributes(caller, fid->place.ino, handle, change));
@@ -163,6 +188,9 @@ Task<Result<void>> store_xattr(Call& call, FidRef fid) {
   const vfs::Caller caller = call.caller(*fid);
   const Ino ino = fid->place.ino;
   if (fid->xattr_bytes == 0 && fid->xattr_flags == kXattrReplace) {
+    if (fid->xattr_name == vfs::kCapability && caller.uid != 0) {
+      co_return co_await drop_privileges(call, caller, ino);
+    }
     co_return co_await call.vfs().remove_xattr(caller, ino, fid->xattr_name);
   }
   co_return co_await call.vfs().set_xattr(caller, ino, fid->xattr_name, fid->xattr_value,

@@ -84,6 +84,7 @@ class Fsx {
   void compare_size();
   void note(const char* name, Range range);
   [[noreturn]] void fail(const std::string& what);
+  void* map_shared(std::uint64_t length, int protection, std::uint64_t start) const;
   /// False, and the action is left out from now on, if the filesystem does not offer it.
   bool offered(long result, const char* name);
 
@@ -179,6 +180,12 @@ void Fsx::compare_all() {
   compare(0, bytes.data(), bytes.size(), "all bytes");
 }
 
+void* Fsx::map_shared(std::uint64_t length, int protection, std::uint64_t start) const {
+  void* at = ::mmap(nullptr, length, protection, MAP_SHARED, fd_, static_cast<off_t>(start));
+  if (at == MAP_FAILED && errno == EINVAL) errno = ENODEV;  // as Linux's 9P says it, uncached
+  return at;
+}
+
 bool Fsx::offered(long result, const char* name) {
   if (result >= 0) return true;
   if (errno != EOPNOTSUPP && errno != ENOSYS && errno != ENODEV) fail(name);
@@ -225,7 +232,7 @@ void Fsx::read_map() {
   if (range.length == 0) return;
   const std::uint64_t start = range.offset & ~std::uint64_t{4095};
   const std::uint64_t length = range.offset + range.length - start;
-  void* at = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd_, static_cast<off_t>(start));
+  void* at = map_shared(length, PROT_READ, start);
   if (!offered(at == MAP_FAILED ? -1 : 0, "mapread")) return;
   const std::string bytes(static_cast<char*>(at) + (range.offset - start), range.length);
   ::munmap(at, length);
@@ -238,8 +245,7 @@ void Fsx::write_map() {
   if (range.length == 0) return;
   const std::uint64_t start = range.offset & ~std::uint64_t{4095};
   const std::uint64_t length = range.offset + range.length - start;
-  void* at =
-      ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, static_cast<off_t>(start));
+  void* at = map_shared(length, PROT_READ | PROT_WRITE, start);
   if (!offered(at == MAP_FAILED ? -1 : 0, "mapwrite")) return;
   const std::string bytes = fresh(range.length);
   bytes.copy(static_cast<char*>(at) + (range.offset - start), bytes.size());

@@ -167,6 +167,55 @@ TEST_F(SessionTest, TakesAModeThatOnlyLosesPrivilegesForASideEffect) {
       << "another mode is the owner's to set";
 }
 
+TEST_F(SessionTest, TruncatesForWhoeverMayWriteWithTheTimeThatLinuxSends) {
+  const Ino ino = make_file(kRoot, "file", "content", 0666);
+  EXPECT_THAT(run(fs->set_attributes({}, ino, {}, {.mtime = 1})), Succeeds());
+  client->attach(10, 1000);
+  client->walk(10, 11, {"file"});
+  client->get<Rsetattr>(Tsetattr{.fid = 11, .valid = setattr::kSize | setattr::kMtime, .size = 1});
+  EXPECT_EQ(stat(ino).size, 1U);
+  EXPECT_GT(stat(ino).mtime, 1);
+  EXPECT_EQ(client->error(Tsetattr{.fid = 11,
+                                   .valid = setattr::kSize | setattr::kMtime | setattr::kMtimeSet,
+                                   .size = 0}),
+            EPERM)
+      << "a time of his choice is the owner's to set";
+}
+
+TEST_F(SessionTest, WhoMayWriteMayTakePrivilegesAwayBeforehand) {
+  const Ino ino = make_file(kRoot, "file", "content", 0666);
+  EXPECT_THAT(run(fs->set_attributes({}, ino, {}, {.mode = 06777})), Succeeds());
+  EXPECT_THAT(run(fs->set_xattr({}, ino, "security.capability", "may all", 0)), Succeeds());
+  const Ino closed = make_file(kRoot, "closed", "content", 0600);
+  EXPECT_THAT(run(fs->set_attributes({}, closed, {}, {.mode = 06755})), Succeeds());
+  EXPECT_THAT(run(fs->set_xattr({}, closed, "security.capability", "may all", 0)), Succeeds());
+  client->attach(10, 1000);
+  client->walk(10, 11, {"file"});
+  EXPECT_EQ(client->error(Tsetattr{.fid = 11, .valid = setattr::kMode, .mode = 0770}), EPERM);
+  client->get<Rsetattr>(Tsetattr{.fid = 11, .valid = setattr::kMode, .mode = 0777});
+  EXPECT_EQ(stat(ino).mode & 07777, 0777U);
+  EXPECT_THAT(run(fs->get_xattr({}, ino, "security.capability")), FailsWith(ENODATA));
+
+  const auto remove_capability = [&](std::uint32_t fid) {
+    client->get<Rxattrcreate>(Txattrcreate{
+        .fid = fid, .name = "security.capability", .attr_size = 0, .flags = kXattrReplace});
+    return client->error(Tclunk{.fid = fid});
+  };
+  EXPECT_THAT(run(fs->set_xattr({}, ino, "security.capability", "may all", 0)), Succeeds());
+  EXPECT_EQ(remove_capability(11), 0);
+  EXPECT_THAT(run(fs->get_xattr({}, ino, "security.capability")), FailsWith(ENODATA));
+
+  client->walk(10, 12, {"closed"});
+  EXPECT_EQ(client->error(Tsetattr{.fid = 12, .valid = setattr::kMode, .mode = 0755}), EACCES);
+  EXPECT_EQ(stat(closed).mode & 07777, 06755U);
+  EXPECT_EQ(remove_capability(12), EACCES);
+  mkdir(kRoot, "shared", 02777);
+  client->walk(10, 13, {"shared"});
+  EXPECT_EQ(client->error(Tsetattr{.fid = 13, .valid = setattr::kMode, .mode = 0777}), EPERM)
+      << "a directory's setgid is none of that";
+  EXPECT_THAT(run(fs->get_xattr({}, closed, "security.capability")), Succeeds());
+}
+
 TEST_F(SessionTest, LocksDirectoriesAndFilesThatAreOpenForReadingOnly) {
   client->create(0, 1, "file");
   client->clunk(1);
