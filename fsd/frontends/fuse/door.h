@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <future>
 
 #include "fsd/frontends/fuse/lock_waits.h"
@@ -39,6 +40,8 @@ struct Door {
   LookupCounts lookups{};   // core only
   RequestCounter counts{};
   std::atomic<bool> closing{false};  // requests are turned away
+  /// The kernel has ended the connection. By libfuse's loop, which goes on when this returns.
+  std::function<void()> on_connection_end{};
   /// The mount answers; whether it does so over io_uring. Set once, by the thread that answers the
   /// kernel's first message.
   std::promise<bool> serving{};

@@ -69,7 +69,13 @@ void on_interrupt(Door& door, std::uint64_t unique) {
 ssize_t read_message(int fd, void* buffer, std::size_t size, void* userdata) {
   for (;;) {
     const ssize_t got = ::read(fd, buffer, size);
-    if (got <= 0) return got;
+    if (got <= 0) {
+      const int error = errno;
+      const bool goes_on = got < 0 && (error == EINTR || error == EAGAIN || error == ENOENT);
+      if (!goes_on) static_cast<Door*>(userdata)->on_connection_end();
+      errno = error;
+      return got;
+    }
     const auto interrupt =
         parse_interrupt({static_cast<const char*>(buffer), static_cast<std::size_t>(got)});
     if (!interrupt.is) return got;
@@ -153,6 +159,7 @@ struct FuseServer::Parts {
   std::vector<std::unique_ptr<ReaderThread>> readers;
   std::atomic<int> running{0};
   std::atomic<bool> stopping{false};
+  std::atomic<bool> loop_has_ended{false};
   bool over_io_uring = false;
   bool stopped = false;
 
@@ -161,6 +168,9 @@ struct FuseServer::Parts {
   void add_readers(int count);
   void add_loop();
   void reader_ended();
+  void loop_ended();
+  void connection_ended();
+  void end_lock_waits();
   [[nodiscard]] bool wait_for_requests() const;
   void give_back();
 };
@@ -203,12 +213,37 @@ void FuseServer::Parts::add_readers(int count) {
 /// With io_uring libfuse's own loop has to run, since it alone ends the rings.
 void FuseServer::Parts::add_loop() {
   running.fetch_add(1);
+  door.on_connection_end = [this] { connection_ended(); };
   readers.push_back(std::make_unique<ReaderThread>(
       [this] {
         FuseServer::set_io_flusher();
         fuse_session_loop(session.get());
       },
-      [this] { reader_ended(); }));
+      [this] { loop_ended(); }));
+}
+
+void FuseServer::Parts::loop_ended() {
+  if (!loop_has_ended.exchange(true)) reader_ended();
+}
+
+/// Whoever takes the mount away by force, or aborts its connection, does not ask whether requests
+/// are under way. The loop ends the rings when it returns, and their answers are written to the
+/// rings' memory: so it has to wait for them. That may take as long as the store is away; that the
+/// mount is gone is told at once.
+void FuseServer::Parts::connection_ended() {
+  loop_ended();
+  end_lock_waits();
+  door.closing.store(true);  // a ring's thread may still hold some that the kernel had handed over
+  while (door.in_flight.load() != 0) {
+    // tidy-allow(sleep): nobody waits for this thread; a wake-up would cost every request
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void FuseServer::Parts::end_lock_waits() {
+  for (const std::uint64_t unique : door.lock_waits.interrupt_all()) {
+    door.core.dispatch([this, unique] { door.vfs.cancel_lock_wait(unique); });
+  }
 }
 
 Result<void> FuseServer::Parts::serve() {
@@ -303,9 +338,7 @@ void FuseServer::stop() {
   parts.stopped = true;
   parts.stopping.store(true);
   Door& door = parts.door;
-  for (const std::uint64_t unique : door.lock_waits.interrupt_all()) {
-    door.core.dispatch([&door, unique] { door.vfs.cancel_lock_wait(unique); });
-  }
+  parts.end_lock_waits();
   // While the threads still serve: the kernel closes files and gives inodes back.
   const bool unmounted = parts.running.load() == 0 || unmount_unused(parts.target);
   parts.invalidator.stop();

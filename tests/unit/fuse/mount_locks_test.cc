@@ -1,10 +1,12 @@
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <climits>
+#include <future>
 #include <thread>
 
 #include "tests/unit/fuse/mount_fixture.h"
@@ -167,6 +169,34 @@ TEST_P(MountTest, unmounting_ends_waits_for_locks) {
   server_->stop();
   // Without a signal the kernel hands the answer "restart" through, so only that it ended counts.
   EXPECT_TRUE(WIFEXITED(status_of(child)));
+}
+
+TEST_P(MountTest, a_mount_that_is_taken_away_by_force_may_have_requests_under_way) {
+  core_.set_listener(nullptr);
+  server_->stop();
+  std::promise<void> gone;
+  auto server = FuseServer::start(core_.runtime(), core_.vfs(),
+                                  {.mountpoint = mount_.path(),
+                                   .client = kFuseClient,
+                                   .io_uring = GetParam(),
+                                   .on_unmounted = [&] { gone.set_value(); }});
+  ASSERT_TRUE(server) << server.error().message();
+  server_ = *std::move(server);
+  write_file(path("file"), "x");
+  const Fd fd(open(path("file").c_str(), O_RDWR));
+  auto lock = whole_file(F_WRLCK);
+  ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+  const std::uint64_t before = count(RequestKind::kSetlk);
+  const pid_t child = in_child([&] {
+    const int mine = open(path("file").c_str(), O_RDWR);
+    auto wanted = whole_file(F_WRLCK);
+    return fcntl(mine, F_SETLKW, &wanted) == -1 ? 0 : 1;
+  });
+  await_count(RequestKind::kSetlk, before + 1);
+  ASSERT_EQ(umount2(mount_.path().c_str(), MNT_FORCE | MNT_DETACH), 0) << errno;
+  EXPECT_TRUE(WIFEXITED(status_of(child)));
+  gone.get_future().wait();
+  server_->stop();
 }
 
 }  // namespace
