@@ -55,6 +55,7 @@ Result<void> Doors::open_fuse(const config::Settings& settings, const std::strin
 
 Result<void> Doors::open_ninep(const config::Settings& settings) {
   TRY(auto options, ninep_options(settings));
+  if (fuse_) options.settle = [this] { return fuse_->flush_invalidations(); };
   TRY(ninep_, p9::NinepServer::start(runtime_.runtime(), runtime_.io(), vfs_, std::move(options)));
   changes_.add(ninep_->listener());
   for (const std::string& address : ninep_->addresses()) log::info("ready 9p {}", address);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+
+#include "fsd/base/task.h"
 #include "fsd/frontends/ninep/identity.h"
 #include "fsd/frontends/ninep/qid_versions.h"
 #include "fsd/runtime/runtime.h"
@@ -30,6 +33,9 @@ struct Door {
   UserDatabase& users;
   Limits limits;
   QidVersions versions{};
+  /// Awaited before a request that has changed something is answered; may be empty. Outlives
+  /// the sessions: one that ends does not wait for it.
+  std::function<Task<>()> settle{};
   std::uint64_t next_client = 0;  // Caller::client of the next session; unlike other doors'
 };
 

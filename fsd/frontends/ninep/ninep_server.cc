@@ -129,6 +129,7 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
               .runtime = runtime,
               .users = users_,
               .limits = options_.limits,
+              .settle = options_.settle,
               .next_client = options_.first_client} {}
 
   Result<void> listen();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ class NinepServer {
     std::uint64_t first_client = 0;  // Caller::client of the first session
     std::size_t connections_max = 256;
     Limits limits;
+    /// Awaited, in the core, before a request that has changed something is answered; may be empty.
+    std::function<Task<>()> settle{};
   };
 
   /// Fails with: what the system says of an address, with the address.

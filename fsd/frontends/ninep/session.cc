@@ -84,8 +84,16 @@ Result<void> Session::receive(std::string message) {
 }
 
 Task<> Session::run(CallRef call) {
+  const bool settles = state_.door.settle && changes_something(*call);
   Result<void> result = co_await handle(*call);
-  finish(call, std::move(result));
+  if (!settles || !result || call->cancel.is_set()) {
+    finish(call, std::move(result));
+    co_return;
+  }
+  call->settling = true;
+  co_await state_.door.settle();
+  // Else it was cancelled meanwhile, and the session may be gone.
+  if (std::exchange(call->settling, false)) finish(call, {});
 }
 
 Task<> Session::restart(CallRef call, Tversion version) {
@@ -131,12 +139,13 @@ void Session::flush(const CallRef& call, std::uint16_t old_tag) {
     return;
   }
   found->second->flushes.push_back(call->tag());
-  cancel(*found->second);
+  cancel(found->second);
 }
 
-void Session::cancel(Call& call) {
-  call.cancel.set();
-  state_.door.vfs.cancel_lock_wait(call.token());
+void Session::cancel(CallRef call) {
+  call->cancel.set();
+  state_.door.vfs.cancel_lock_wait(call->token());
+  if (std::exchange(call->settling, false)) finish(call, {});
 }
 
 void Session::cancel_all_but(const Call* kept) {
@@ -144,7 +153,7 @@ void Session::cancel_all_but(const Call* kept) {
   std::vector<CallRef> calls;
   for (const auto& [tag, call] : calls_) calls.push_back(call);
   for (const CallRef& call : calls) {
-    if (call.get() != kept) cancel(*call);
+    if (call.get() != kept) cancel(call);
   }
 }
 

@@ -41,7 +41,7 @@ class Session {
   Task<> run(CallRef call);
   Task<> restart(CallRef call, Tversion version);
   void flush(const CallRef& call, std::uint16_t old_tag);
-  void cancel(Call& call);
+  void cancel(CallRef call);
   void cancel_all_but(const Call* kept);
   void take_held();
   void finish(const CallRef& call, Result<void> result);

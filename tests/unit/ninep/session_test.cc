@@ -324,5 +324,43 @@ TEST_F(SessionTest, ShowsAnotherVersionAfterSomebodyElseHasWritten) {
   EXPECT_NE(other->stat(1).qid.version, after);
 }
 
+/// Another door, which takes its time.
+struct SlowDoor {
+  Condition known;
+  int asked = 0;
+  Task<> settle() {
+    ++asked;
+    co_await known.wait();
+  }
+};
+
+TEST_F(SessionTest, AnswersAChangeWhenTheOtherDoorsKnowOfIt) {
+  client->create(0, 1, "file", "content");
+  SlowDoor other;
+  door->settle = [&other] { return other.settle(); };
+  const Twrite write{.fid = 1, .offset = 0, .data = as_bytes(std::string_view("C"))};
+  const std::uint16_t tag = client->send(write);
+  sim.run_until_idle();
+  EXPECT_EQ(client->read(1), "Content") << "it is done, and whoever asks is told";
+  EXPECT_FALSE(client->has_answer(tag));
+  other.known.notify_all();
+  EXPECT_TRUE(client->has_answer(tag));
+  EXPECT_EQ(other.asked, 1);
+}
+
+TEST_F(SessionTest, DoesNotWaitForOtherDoorsOnceItIsCancelled) {
+  client->create(0, 1, "file", "content");
+  SlowDoor other;
+  door->settle = [&other] { return other.settle(); };
+  const Twrite write{.fid = 1, .offset = 0, .data = as_bytes(std::string_view("C"))};
+  const std::uint16_t tag = client->send(write);
+  client->get<Rflush>(Tflush{.oldtag = tag});
+  EXPECT_TRUE(client->has_answer(tag)) << "what is done is answered all the same";
+  const std::uint16_t last = client->send(write);
+  client->hang_up();
+  EXPECT_FALSE(client->has_answer(last));
+  other.known.notify_all();
+}
+
 }  // namespace
 }  // namespace cairn::p9
