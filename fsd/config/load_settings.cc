@@ -81,7 +81,8 @@ class TableReader {
     if (node == nullptr) return;
     const auto value = node->value_exact<bool>();
     if (!value) return fail(name, "expected true or false");
-    out = *value;
+    const bool given = *value;
+    out = given;
   }
   void integer(const char* name, std::uint32_t& out, std::uint32_t least, std::uint32_t most) {
     const auto value = take_integer(name, least, most);

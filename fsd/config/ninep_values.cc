@@ -14,9 +14,9 @@ constexpr const char* kExpectedRanges =
 
 /// The number at the front of `text`, which loses it.
 bool take_number(std::string_view& text, std::uint32_t& number) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
+  const char* begin = text.data();
+  const auto [stop, error] = std::from_chars(begin, begin + text.size(), number);
+  text.remove_prefix(static_cast<std::size_t>(stop - begin));
   return error == std::errc();
 }
 
@@ -32,8 +32,9 @@ Result<FileMode> parse_file_mode(std::string_view text) {
   constexpr std::uint32_t kModeMax = 0777;
   constexpr int kOctal = 8;
   FileMode mode;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, mode.bits, kOctal);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, mode.bits, kOctal);
   if (error == std::errc() && stop == end && mode.bits <= kModeMax) return mode;
   return config_error("expected permissions in octal such as \"0660\"");
 }

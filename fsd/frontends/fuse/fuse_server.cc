@@ -144,8 +144,8 @@ Door make_door(Runtime& runtime, vfs::Vfs& vfs, const FuseServer::Options& optio
 }  // namespace
 
 struct FuseServer::Parts {
-  Parts(Runtime& runtime, vfs::Vfs& vfs, Options options_, bool uring)
-      : options(std::move(options_)),
+  Parts(Runtime& runtime, vfs::Vfs& vfs, Options wanted, bool uring)
+      : options(std::move(wanted)),
         door(make_door(runtime, vfs, options, uring)),
         operations(handlers()),
         invalidator(runtime.core, options.client) {}
@@ -348,7 +348,7 @@ void FuseServer::stop() {
     // Their memory is the rings': it has to stay until the engine ends them.
     log::error("fuse: {} requests still wait for the store; they are left to end by themselves",
                door.in_flight.load());
-    (void)parts_.release();
+    [[maybe_unused]] const Parts* left = parts_.release();
     return;
   }
   if (!unmounted) {

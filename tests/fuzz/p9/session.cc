@@ -77,7 +77,8 @@ class FieldChooser {
     const std::uint8_t choice = choices_.byte();
     constexpr Int kMax = std::numeric_limits<Int>::max();
     if (choice < 192) {
-      field = static_cast<Int>(choice % 8 + (choice >= 64 ? choice * 256 : 0));
+      const unsigned number = choice % 8U + (choice >= 64 ? choice * 256U : 0U);
+      field = static_cast<Int>(number);
     } else if (choice < 250) {
       field = static_cast<Int>(Int{1} << (choice % std::numeric_limits<Int>::digits));
     } else {
