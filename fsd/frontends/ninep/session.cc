@@ -188,10 +188,7 @@ void Session::answer_flushes(const Call& ended) {
     }
   };
   answer(ended);
-  for (std::size_t next = 0; next < answered.size(); ++next) {
-    const CallRef call = answered[next];
-    answer(*call);
-  }
+  for (std::size_t next = 0; next < answered.size(); ++next) answer(*answered[next]);
 }
 
 /// The call is kept by others.
