@@ -167,6 +167,13 @@ TEST_F(SessionTest, TakesAModeThatOnlyLosesPrivilegesForASideEffect) {
       << "another mode is the owner's to set";
 }
 
+TEST_F(SessionTest, ShowsABlockSizeThatIsAPowerOfTwo) {
+  EXPECT_EQ(client->stat(0).blksize, 32768U) << "of 65536 less the head of a message";
+  client->begin(32768 + kIoHeadBytes);
+  client->attach(0);
+  EXPECT_EQ(client->stat(0).blksize, 32768U);
+}
+
 TEST_F(SessionTest, TruncatesForWhoeverMayWriteWithTheTimeThatLinuxSends) {
   const Ino ino = make_file(kRoot, "file", "content", 0666);
   EXPECT_THAT(run(fs->set_attributes({}, ino, {}, {.mtime = 1})), Succeeds());
