@@ -1,7 +1,7 @@
 """What is done over 9P is seen on the mount as soon as it is answered, and the other way round.
 
-ninep_at_once.py ADDRESS MOUNTPOINT ROUNDS: every name, size and byte is asked for beforehand, so that
-the kernel has it in its caches and is wrong for ever unless it is told.
+ninep_at_once.py ADDRESS MOUNTPOINT ROUNDS: every name, size and byte is asked for before, so that
+the kernel has it in its caches, and is wrong for ever unless it is told.
 """
 import os
 import sys

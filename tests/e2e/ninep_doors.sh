@@ -17,7 +17,9 @@ expect() { [ "$2" = "$3" ] || fail "$1: '$2' and not '$3'"; }
 
 say "nobody is more than he is"
 client=$here/ninep_client.py
-as_user() { setpriv --reuid 61001 --regid 62001 --clear-groups /usr/bin/python3 "$work/client.py" "$@"; }
+as_user() {
+  setpriv --reuid 61001 --regid 62001 --clear-groups /usr/bin/python3 "$work/client.py" "$@"
+}
 cp "$client" "$work/client.py"
 chmod 777 "$here_dir"
 echo secret >"$here_dir/of-root"

@@ -1,8 +1,8 @@
 """POSIX locks from a shell.
 
 ninep_fcntl.py try FILE          prints "free" or "taken"
-ninep_fcntl.py hold FILE STATE   takes the lock, as soon as it can, writes "held" into the file STATE,
-                                 and keeps it until that is removed; then makes STATE.gone
+ninep_fcntl.py hold FILE STATE   takes the lock, as soon as it can, writes "held" into the file
+                                 STATE, and keeps it until that is removed; then makes STATE.gone
 They lock for writing, and make the file.
 """
 import fcntl

@@ -22,8 +22,8 @@ run_suite() {
   local left_out
   left_out=$(cases left-out "$mode" "$who" | paste -sd:)
   guest "$n" "mkdir $work/mnt-$n/$who && chown $4 $work/mnt-$n/$who"
-  guest "$n" "CAIRN_POSIX_DIR=$work/mnt-$n/$who $5 $bin/posix_suite --gtest_brief=1 --gtest_color=no" \
-    "--gtest_filter='$6-$left_out'" >"$log" 2>&1 || true
+  guest "$n" "CAIRN_POSIX_DIR=$work/mnt-$n/$who $5 $bin/posix_suite --gtest_brief=1" \
+    "--gtest_color=no --gtest_filter='$6-$left_out'" >"$log" 2>&1 || true
   grep -q ' passed, [0-9]* failed' "$log" || fail "the suite did not end: $mode, as $who"
   diff <(cases fails "$mode" "$who") <(failed_cases "$log") >"$work/$mode-$who.diff" ||
     differs "$mode" "$who"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Work on a mount by Linux's 9P client: a source tree is unpacked, compared and compiled, and sqlite3
+# Work on a mount by Linux's 9P client: a source tree is unpacked, compared, compiled, and sqlite3
 # keeps what it has committed when the daemon is killed under it.
 . "$(dirname "$0")/uml.sh" "$@"
 top=$work/mnt-1
@@ -31,8 +31,8 @@ guest 1 "cp $work/local/hello.cc $top/tree && mkdir $top/tmp && cd $top/tree &&"
 grep -qx 1021997 "$work/compiled.log" || fail "the program says $(cat "$work/compiled.log")"
 guest 1 "umount $top"
 
-# With EXTRA sqlite3 also syncs the directory after the removal of the journal, which is what commits
-# with journal_mode=DELETE: with FULL it allows that the last one is undone.
+# With journal_mode=DELETE the removal of the journal is what commits. With EXTRA sqlite3 syncs the
+# directory after that; with FULL it allows that the last one is undone.
 # insert MODE CACHE NAME: commits rows until the daemon NAME is killed, after 25 of them.
 insert() {
   local db=$top/$1.db
@@ -57,7 +57,7 @@ check() {
   [ "$(guest 1 "sqlite3 $top/$1.db 'PRAGMA integrity_check'")" = ok ] || fail "$1: it is broken"
   rows=$(guest 1 "sqlite3 $top/$1.db 'SELECT count(*), max(n) FROM t'")
   [ "${rows%|*}" = "${rows#*|}" ] || fail "$1: rows are missing in between: $rows"
-  [ "${rows#*|}" -ge "$committed" ] || fail "$1: $committed rows were committed, ${rows#*|} are there"
+  [ "${rows#*|}" -ge "$committed" ] || fail "$1: of $committed committed rows there are ${rows#*|}"
   say "sqlite3, journal_mode=$1, cache=$2: $committed committed, ${rows#*|} there"
   guest 1 "umount $top"
 }

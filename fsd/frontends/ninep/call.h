@@ -58,7 +58,7 @@ class Call {
   std::string take_reply() { return std::move(reply_); }
 
   CancelFlag cancel;
-  bool settling = false;  // done, and waits for Door::settle
+  bool settling = false;               // done, and waits for Door::settle
   std::vector<std::uint16_t> flushes;  // tags of Tflush that wait for this one's end
 
  private:

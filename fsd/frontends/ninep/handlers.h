@@ -8,7 +8,7 @@ namespace cairn::p9 {
 /// Rlerror. The call outlives the Task.
 Task<Result<void>> handle(Call& call);
 
-/// Will this request, if it succeeds, have changed what others see? To be asked before it is handled.
+/// Will this request, if it succeeds, have changed what others see? To be asked beforehand.
 [[nodiscard]] bool changes_something(Call& call);
 
 // One for each message, by the file it is in. What each does: PROTOCOL.md.

@@ -182,10 +182,10 @@ TEST_F(SessionTest, TruncatesForWhoeverMayWriteWithTheTimeThatLinuxSends) {
   client->get<Rsetattr>(Tsetattr{.fid = 11, .valid = setattr::kSize | setattr::kMtime, .size = 1});
   EXPECT_EQ(stat(ino).size, 1U);
   EXPECT_GT(stat(ino).mtime, 1);
-  EXPECT_EQ(client->error(Tsetattr{.fid = 11,
-                                   .valid = setattr::kSize | setattr::kMtime | setattr::kMtimeSet,
-                                   .size = 0}),
-            EPERM)
+  EXPECT_EQ(
+      client->error(Tsetattr{
+          .fid = 11, .valid = setattr::kSize | setattr::kMtime | setattr::kMtimeSet, .size = 0}),
+      EPERM)
       << "a time of his choice is the owner's to set";
 }
 
