@@ -1,6 +1,7 @@
 // The one file that sees the TOML parser.
 
 #define TOML_EXCEPTIONS 0
+#include <sys/stat.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -305,6 +306,22 @@ Result<void> read_top(const Source& source, const toml::key& key, const toml::no
   return result;
 }
 
+bool others_may_read(const std::string& path) {
+  struct stat found{};
+  return ::stat(path.c_str(), &found) == 0 && (found.st_mode & S_IROTH) != 0;
+}
+
+/// Whether a secret is written out in the file, and not named as ${VARIABLE}.
+bool holds_secrets(const Settings& settings, std::string_view text) {
+  std::vector<const std::optional<Secret>*> secrets = {
+      &settings.storage.encryption_password, &settings.aws.secret_access_key,
+      &settings.aws.session_token, &settings.aws.proxy};
+  if (settings.web) secrets.push_back(&settings.web->password);
+  return std::ranges::any_of(secrets, [text](const std::optional<Secret>* secret) {
+    return *secret && text.find((*secret)->reveal()) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 Result<Settings> parse_settings(std::string_view text, const std::string& source_name,
@@ -332,7 +349,9 @@ Result<Settings> load_settings(const std::string& path, const Environment& envir
   if (file.bad()) return config_error(path + ": cannot be read");
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kFileBytesMax) return config_error(path + ": is larger than 1 MiB");
-  return parse_settings(text, path, environment);
+  TRY(Settings settings, parse_settings(text, path, environment));
+  settings.secrets_are_open = others_may_read(path) && holds_secrets(settings, text);
+  return settings;
 }
 
 }  // namespace cairn::config

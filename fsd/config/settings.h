@@ -128,6 +128,7 @@ struct Settings {
   std::string name = "cairn";  // of the daemon: its control socket and its cache
   bool read_only = false;
   std::string snapshot;  // serve this snapshot, read-only
+  bool secrets_are_open = false;  // the file has secrets in it, and everybody may read it
   bool operator==(const Settings&) const = default;
 };
 

@@ -40,6 +40,10 @@ Result<config::Settings> read_settings(const Arguments& arguments) {
   config::Settings settings;
   if (!arguments.config_file.empty()) {
     TRY(settings, config::load_settings(arguments.config_file, config::process_environment()));
+    if (settings.secrets_are_open) {
+      log::warn("everybody on this machine can read the secrets in {}: chmod 600 {}",
+                arguments.config_file, arguments.config_file);
+    }
   }
   auto given = [](const std::string& text) {
     return text.empty() ? std::optional<std::string>() : text;

@@ -11,8 +11,8 @@
 
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
-#include "fsd/frontends/admin/control_client.h"
 #include "fsd/format/names.h"
+#include "fsd/frontends/admin/control_client.h"
 #include "fsd/frontends/fuse/stale_mount.h"
 #include "fsd/index/lmdb_index.h"
 #include "fsd/index/memory_index.h"
@@ -159,6 +159,7 @@ Result<void> Daemon::start() {
     }
   }
   serving_ = true;
+  log::info("ready control {}", control_path_);
   return {};
 }
 
@@ -175,6 +176,12 @@ Result<void> Daemon::prepare() {
     if (failed) return Error(failed, "the cache directory cannot be made", cache_dir_);
   }
   if (!settings_.fuse) return {};
+  if (::access("/dev/fuse", R_OK | W_OK) != 0) {
+    return system_error(errno,
+                        "nothing can be mounted: is the kernel's module fuse there, and may "
+                        "this user use it?",
+                        "/dev/fuse");
+  }
   auto mountpoint = fuse::prepare_mountpoint(settings_.fuse->mountpoint,
                                              {.allow_nonempty = false, .cache_dir = cache_dir_});
   if (!mountpoint) return mountpoint.error();
@@ -307,8 +314,8 @@ Result<void> Daemon::open_doors() {
 }
 
 Result<void> Daemon::open_control() {
-  control_path_ = config::default_control_socket(geteuid(), config::process_environment(),
-                                                 settings_.name);
+  control_path_ =
+      config::default_control_socket(geteuid(), config::process_environment(), settings_.name);
   auto started = start_control();
   // After "umount" the daemon still writes what it has: "umount X && mount X" meets it.
   if (!started && to_errno(started.error()) == EADDRINUSE &&
@@ -317,7 +324,6 @@ Result<void> Daemon::open_control() {
     started = start_control();
   }
   if (!started) return started.error();
-  log::info("ready control {}", control_path_);
   return {};
 }
 

@@ -107,8 +107,7 @@ Task<std::string> Daemon::answer(std::string command) {
   if (!serving_) {
     const bool stopping = stopping_;
     const char* state = stopping ? "the daemon is stopping" : "the daemon is starting";
-    json away = {
-        {"ok", false}, {"error", state}, {"stopping", stopping}, {"pid", getpid()}};
+    json away = {{"ok", false}, {"error", state}, {"stopping", stopping}, {"pid", getpid()}};
     co_return away.dump();
   }
   if (command == "status") co_return status();

@@ -40,7 +40,7 @@ must_die() {
 }
 serve() {
   start a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$1"
-  say "$(grep -o 'mounted on .*' "$work/a.log")"
+  say "$(grep -o 'ready fuse .*' "$work/a.log")"
 }
 
 run_with() {

@@ -327,8 +327,6 @@ Result<std::unique_ptr<FuseServer>> FuseServer::start(Runtime& runtime, vfs::Vfs
     server->stop();
     return std::move(served).error();
   }
-  log::info("fuse: {} mounted on {}, {}", server->parts_->options.volume_name, server->mountpoint(),
-            server->description());
   return server;
 }
 

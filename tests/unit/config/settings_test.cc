@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -239,6 +240,25 @@ TEST(Settings, NoSecretIsEverInAnError) {
     const std::string message = failure_of(text, {{"S", secret}});
     EXPECT_THAT(message, AllOf(Not(HasSubstr(secret)), HasSubstr("cairn.toml:"))) << text;
   }
+}
+
+TEST(Settings, SaysThatEverybodyCanReadItsSecrets) {
+  const std::string path = ::testing::TempDir() + "cairn-settings-test.toml";
+  const auto load = [&](const std::string& text, mode_t mode) {
+    std::ofstream(path, std::ios::trunc) << text;
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    const auto settings = load_settings(path, [](const std::string& name) {
+      return name == "PASSWORD" ? std::optional<std::string>("hunter2") : std::nullopt;
+    });
+    EXPECT_TRUE(settings) << message_of(settings);
+    return settings && settings->secrets_are_open;
+  };
+  const std::string plain = "[storage]\nencryption_password = \"hunter2\"\n";
+  EXPECT_TRUE(load(plain, 0644));
+  EXPECT_FALSE(load(plain, 0640)) << "a group of its own may read it";
+  EXPECT_FALSE(load("[storage]\nencryption_password = \"${PASSWORD}\"\n", 0644));
+  EXPECT_FALSE(load("[storage]\nurl = \"memory:\"\n", 0644));
+  ::unlink(path.c_str());
 }
 
 TEST(Settings, ADumpHidesSecretsAndReadsBackWithoutThem) {
