@@ -66,7 +66,8 @@ Task<Result<format::UnlockedVolume>> unlock(Runtime& runtime, SharedBytes object
 
 Task<Result<bool>> prefix_is_empty(object_store::ObjectStore& store) {
   CO_TRY(auto page, co_await store.list("", "", 2));
-  co_return page.objects.empty();
+  const bool is_empty = page.objects.empty();
+  co_return is_empty;
 }
 
 /// Are there objects of a volume, where the object 'volume' is missing?

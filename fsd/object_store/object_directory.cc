@@ -114,7 +114,7 @@ Result<UniqueFd> ObjectDirectory::lock() {
 Result<std::string> ObjectDirectory::write(const std::string& key, ByteView body,
                                            const PutCondition& condition) {
   if (!new_files_) return disk_error(EROFS, "writing below", path_);
-  const std::string etag = content_etag(body);
+  std::string etag = content_etag(body);
   for (int tries = 0; tries < kTriesMax; ++tries) {
     TRY(const Outcome outcome, try_write(key, body, etag, condition));
     if (outcome == Outcome::kDone) return etag;

@@ -80,7 +80,7 @@ Request::Request(Door& door, fuse_req_t request, RequestKind kind)
 }
 
 Request::Request(Request&& other) noexcept
-    : Link(std::move(other)),
+    : Link(static_cast<Link&&>(other)),
       door_(other.door_),
       request_(std::exchange(other.request_, nullptr)),
       unique_(other.unique_),

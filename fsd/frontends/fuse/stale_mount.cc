@@ -192,7 +192,7 @@ Error mount_failure(int number, std::string sentence) {
 
 Result<std::string> prepare_mountpoint(const std::string& mountpoint,
                                        const MountpointRules& rules) {
-  TRY(const std::string target, real_path(mountpoint));
+  TRY(std::string target, real_path(mountpoint));
   TRY_OK(clear_dead_mounts(target));
   TRY_OK(check_directory(target, rules));
   TRY_OK(check_cache_dir(target, rules.cache_dir));
