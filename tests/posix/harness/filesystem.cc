@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -75,7 +76,18 @@ bool fuse_lacks(Feature feature) {
   }
 }
 
-// 9P2000.L has no message for these.
+// v9fs maps what it caches: not with cache=none.
+bool ninep_maps() {
+  const std::string path = Scratch::base() + "/.probe";
+  const int fd = ::open(path.c_str(), O_CREAT | O_RDWR, 0600);
+  void* at = ::mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at != MAP_FAILED) ::munmap(at, 1);
+  ::close(fd);
+  ::unlink(path.c_str());
+  return at != MAP_FAILED;
+}
+
+// 9P2000.L has no message for most of these.
 bool ninep_lacks(Feature feature) {
   switch (feature) {
     case Feature::kTmpfile:
@@ -85,9 +97,12 @@ bool ninep_lacks(Feature feature) {
     case Feature::kShiftRange:
     case Feature::kBirthTime:
     case Feature::kHoles:
-    case Feature::kMappedWrites:
     case Feature::kAtimeOnRead:
       return true;
+    case Feature::kMappedWrites: {
+      static const bool maps = ninep_maps();
+      return !maps;
+    }
     default:
       return false;
   }
