@@ -46,4 +46,10 @@ class SharedBytes {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// Makes `bytes` `size` long without writing zeros into what will be overwritten anyway.
+inline void resize_for_overwrite(std::string& bytes, std::size_t size) {
+  // libstdc++ 12 hands the operation the capacity that it grew to, not `size`.
+  bytes.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
+}
+
 }  // namespace cairn

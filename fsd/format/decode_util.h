@@ -55,10 +55,5 @@ inline void put_text(wire::Encoder& out, std::string_view text) {
 inline MutableByteView writable(std::string& bytes) {
   return {reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()};
 }
-/// Makes `bytes` `size` long without writing zeros into what will be overwritten anyway.
-inline void resize_for_overwrite(std::string& bytes, std::size_t size) {
-  // libstdc++ 12 hands the operation the capacity that it grew to, not `size`.
-  bytes.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
-}
 
 }  // namespace cairn::format

@@ -2,30 +2,9 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
+#include "fsd/vfs/stat_numbers.h"
 
 namespace cairn::fuse {
-namespace {
-
-constexpr vfs::TimeNs kSecond = 1'000'000'000;
-constexpr std::uint64_t kStatBlock = 512;  // the unit of st_blocks
-constexpr std::uint64_t kStatfsBlock = 4096;
-constexpr std::uint64_t kUnlimitedBytes = 1ULL << 50;  // what df shows where there is no limit
-constexpr std::uint64_t kFreeInodes = 1ULL << 32;
-
-}  // namespace
-
-vfs::TimeNs to_time_ns(const timespec& time) { return time.tv_sec * kSecond + time.tv_nsec; }
-
-timespec to_timespec(vfs::TimeNs time) {
-  timespec spec{.tv_sec = time / kSecond, .tv_nsec = time % kSecond};
-  if (spec.tv_nsec < 0) {
-    spec.tv_nsec += kSecond;
-    --spec.tv_sec;
-  }
-  return spec;
-}
-
 struct stat to_stat(const vfs::Attributes& attributes) {
   const vfs::InodeRecord& inode = attributes.inode;
   struct stat st{};
@@ -36,29 +15,19 @@ struct stat to_stat(const vfs::Attributes& attributes) {
   st.st_gid = inode.gid;
   st.st_rdev = inode.rdev;
   st.st_size = static_cast<off_t>(inode.size);
-  st.st_blocks = static_cast<blkcnt_t>((inode.blocks + kStatBlock - 1) / kStatBlock);
+  st.st_blocks = static_cast<blkcnt_t>(vfs::stat_blocks(inode));
   st.st_blksize = kPreferredIoBytes;
-  st.st_atim = to_timespec(inode.atime);
-  st.st_mtim = to_timespec(inode.mtime);
-  st.st_ctim = to_timespec(inode.ctime);
+  st.st_atim = vfs::to_timespec(inode.atime);
+  st.st_mtim = vfs::to_timespec(inode.mtime);
+  st.st_ctim = vfs::to_timespec(inode.ctime);
   return st;
 }
 
-struct statvfs to_statvfs(const vfs::FilesystemStats& stats) {
-  const std::uint64_t total = std::max(std::min(stats.bytes_total, kUnlimitedBytes),
-                                       std::min(stats.bytes_used, kUnlimitedBytes));
-  struct statvfs st{};
-  st.f_bsize = kStatfsBlock;
-  st.f_frsize = kStatfsBlock;
-  st.f_blocks = total / kStatfsBlock;
-  st.f_bfree = total > stats.bytes_used ? (total - stats.bytes_used) / kStatfsBlock : 0;
-  st.f_bavail = st.f_bfree;
-  st.f_files = stats.inodes_used + kFreeInodes;
-  st.f_ffree = kFreeInodes;
-  st.f_favail = kFreeInodes;
-  st.f_namemax = vfs::kNameBytesMax;
-  return st;
-}
+namespace {
+
+vfs::TimeNs to_time_ns(const timespec& time) { return vfs::to_time_ns(time.tv_sec, time.tv_nsec); }
+
+}  // namespace
 
 vfs::AttributeChange to_change(const struct stat& values, int to_set) {
   vfs::AttributeChange change;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "fsd/frontends/fuse/fuse_api.h"
 #include "fsd/vfs/types.h"
@@ -12,9 +11,6 @@ namespace cairn::fuse {
 inline constexpr std::uint32_t kPreferredIoBytes = 64U << 10;
 
 [[nodiscard]] struct stat to_stat(const vfs::Attributes& attributes);
-[[nodiscard]] struct statvfs to_statvfs(const vfs::FilesystemStats& stats);
-[[nodiscard]] vfs::TimeNs to_time_ns(const timespec& time);
-[[nodiscard]] timespec to_timespec(vfs::TimeNs time);
 /// `to_set` has FUSE_SET_ATTR_* bits.
 [[nodiscard]] vfs::AttributeChange to_change(const struct stat& values, int to_set);
 

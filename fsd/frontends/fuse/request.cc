@@ -8,6 +8,7 @@
 #include "fsd/base/check.h"
 #include "fsd/frontends/fuse/convert.h"
 #include "fsd/frontends/fuse/reader_thread.h"
+#include "fsd/vfs/stat_numbers.h"
 
 #if CAIRN_FUSE_AT_LEAST(3, 18)
 #include <linux/stat.h>
@@ -224,7 +225,7 @@ void Request::value_size(std::size_t size) {
 
 void Request::stats(const vfs::FilesystemStats& stats) {
   const Answer answer(*this);
-  const struct statvfs st = to_statvfs(stats);
+  const struct statvfs st = vfs::to_statvfs(stats);
   if (answer.wanted()) fuse_reply_statfs(answer.raw(), &st);
 }
 
@@ -243,7 +244,7 @@ void Request::offset(std::uint64_t offset) {
 namespace {
 
 statx_timestamp to_statx_time(vfs::TimeNs time) {
-  const timespec spec = to_timespec(time);
+  const timespec spec = vfs::to_timespec(time);
   statx_timestamp stamp{};
   stamp.tv_sec = spec.tv_sec;
   stamp.tv_nsec = static_cast<std::uint32_t>(spec.tv_nsec);

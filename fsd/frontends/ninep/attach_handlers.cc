@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "fsd/frontends/ninep/handlers.h"
+#include "fsd/vfs/stat_numbers.h"
 
 // How a client comes to its fids, and gives them back.
 
@@ -13,7 +14,6 @@ namespace {
 using vfs::Attributes;
 using vfs::Caller;
 
-constexpr std::uint32_t kBlockBytes = 4096;
 /// Deepest directory that ".." is followed from: each step looks at one more inode.
 constexpr int kDepthMax = 4096;
 
@@ -114,16 +114,14 @@ Task<Result<void>> handle(Call& call, const Tclunk& request) {
 
 Task<Result<void>> handle(Call& call, const Tstatfs& request) {
   CO_TRY_OK(call.fid(request.fid));
-  const vfs::FilesystemStats stats = call.vfs().stats();
-  const std::uint64_t free = stats.bytes_total - std::min(stats.bytes_total, stats.bytes_used);
-  constexpr std::uint64_t kInodes = UINT32_MAX;
+  const struct statvfs shown = vfs::to_statvfs(call.vfs().stats());
   co_return call.reply(Rstatfs{.type = kFilesystemMagic,
-                               .bsize = kBlockBytes,
-                               .blocks = stats.bytes_total / kBlockBytes,
-                               .bfree = free / kBlockBytes,
-                               .bavail = free / kBlockBytes,
-                               .files = kInodes,
-                               .ffree = kInodes - std::min(kInodes, stats.inodes_used),
+                               .bsize = static_cast<std::uint32_t>(shown.f_bsize),
+                               .blocks = shown.f_blocks,
+                               .bfree = shown.f_bfree,
+                               .bavail = shown.f_bavail,
+                               .files = shown.f_files,
+                               .ffree = shown.f_ffree,
                                .fsid = 0,
                                .namelen = vfs::kNameBytesMax});
 }

@@ -3,10 +3,10 @@
 
 #include <bit>
 #include <cerrno>
-#include <limits>
 
 #include "fsd/frontends/ninep/handlers.h"
 #include "fsd/vfs/permissions.h"
+#include "fsd/vfs/stat_numbers.h"
 #include "fsd/vfs/xattrs.h"
 
 // Attributes and extended attributes.
@@ -15,7 +15,6 @@ namespace cairn::p9 {
 namespace {
 
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-constexpr std::uint64_t kStatBlock = 512;  // the unit of st_blocks
 
 /// What is read and written best at a time. A power of two: cp takes memory for the least common
 /// multiple of this and the other filesystem's.
@@ -24,23 +23,15 @@ std::uint64_t block_bytes(const SessionState& session) {
 }
 
 Time to_time(vfs::TimeNs time) {
-  constexpr auto kNs = static_cast<vfs::TimeNs>(kNsPerSecond);
-  const vfs::TimeNs seconds = time / kNs - (time % kNs < 0 ? 1 : 0);
-  return {.seconds = static_cast<std::uint64_t>(seconds),
-          .nanoseconds = static_cast<std::uint64_t>(time - seconds * kNs)};
+  const timespec spec = vfs::to_timespec(time);
+  return {.seconds = static_cast<std::uint64_t>(spec.tv_sec),
+          .nanoseconds = static_cast<std::uint64_t>(spec.tv_nsec)};
 }
 
-/// What lies outside of 1677 to 2262 becomes the nearest that a record can hold, as on a local
-/// filesystem whose times end somewhere.
 Result<vfs::TimeNs> to_time_ns(const Time& time) {
-  constexpr auto kSecondsMax =
-      std::numeric_limits<vfs::TimeNs>::max() / static_cast<vfs::TimeNs>(kNsPerSecond) - 1;
   if (time.nanoseconds >= kNsPerSecond) return errno_error(EINVAL);
-  const auto seconds = static_cast<std::int64_t>(time.seconds);
-  if (seconds > kSecondsMax) return std::numeric_limits<vfs::TimeNs>::max();
-  if (seconds < -kSecondsMax) return std::numeric_limits<vfs::TimeNs>::min();
-  return seconds * static_cast<vfs::TimeNs>(kNsPerSecond) +
-         static_cast<vfs::TimeNs>(time.nanoseconds);
+  return vfs::to_time_ns(static_cast<std::int64_t>(time.seconds),
+                         static_cast<std::int64_t>(time.nanoseconds));
 }
 
 Result<vfs::AttributeChange> to_change(const Tsetattr& request, const Export& exported) {
@@ -126,7 +117,7 @@ Task<Result<void>> handle(Call& call, const Tgetattr& request) {
       .rdev = inode.rdev,
       .size = inode.size,
       .blksize = block_bytes(call.session()),
-      .blocks = (inode.blocks + kStatBlock - 1) / kStatBlock,
+      .blocks = vfs::stat_blocks(inode),
       .atime = to_time(inode.atime),
       .mtime = to_time(inode.mtime),
       .ctime = to_time(inode.ctime),

@@ -18,20 +18,14 @@ std::size_t reply_bytes(const std::optional<Request>& request) {
   return 0;
 }
 
-Header header_of(std::string_view message) {
-  const auto header = peek_header(as_bytes(message));
-  CHECK(header);
-  return *header;
-}
-
 }  // namespace
 
-Call::Call(SessionState& session, std::string message, std::uint64_t token)
+Call::Call(SessionState& session, const Header& header, std::string message, std::uint64_t token)
     : session_(session),
       message_(std::move(message)),
-      tag_(header_of(message_).tag),
+      tag_(header.tag),
       token_(token),
-      request_(decode_request(header_of(message_).type, as_bytes(message_).subspan(kHeaderBytes))),
+      request_(decode_request(header.type, as_bytes(message_).subspan(kHeaderBytes))),
       bytes_(message_.size() +
              std::min<std::size_t>(reply_bytes(request_), session.message_bytes_max)) {}
 
@@ -81,9 +75,7 @@ Result<void> Call::reply(const Reply& reply) {
 }
 
 MutableByteView Call::read_buffer(std::size_t count) {
-  const std::size_t size = kReadReplyHeadBytes + count;
-  // libstdc++ 12 hands the operation the capacity that it grew to, not `size`.
-  reply_.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
+  resize_for_overwrite(reply_, kReadReplyHeadBytes + count);
   return {reinterpret_cast<std::uint8_t*>(reply_.data()) + kReadReplyHeadBytes, count};
 }
 

@@ -27,8 +27,8 @@ struct SessionState {
 /// Threads: core only.
 class Call {
  public:
-  /// `message`: as it came, and checked to be a request. `token` names it to the lock table.
-  Call(SessionState& session, std::string message, std::uint64_t token);
+  /// `message`: as it came, with `header` at its front. `token` names it to the lock table.
+  Call(SessionState& session, const Header& header, std::string message, std::uint64_t token);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 

@@ -8,11 +8,6 @@
 namespace cairn::p9 {
 namespace {
 
-void resize_for_overwrite(std::string& bytes, std::size_t size) {
-  // libstdc++ 12 hands the operation the capacity that it grew to, not `size`.
-  bytes.resize_and_overwrite(size, [size](char*, std::size_t) { return size; });
-}
-
 MutableByteView tail(std::string& bytes, std::size_t from) {
   return {reinterpret_cast<std::uint8_t*>(bytes.data()) + from, bytes.size() - from};
 }

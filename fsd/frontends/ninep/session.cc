@@ -12,8 +12,7 @@
 //   If that request has still done its work, its reply goes out first, so the client knows; if it
 //   was ended, there is none.
 // - Tversion waits until all requests before it have ended, then forgets the fids. What comes
-// behind
-//   it is held until it is answered.
+//   behind it is held until it is answered.
 
 namespace cairn::p9 {
 namespace {
@@ -67,7 +66,7 @@ Result<void> Session::receive(std::string message) {
   if (calls_.contains(header.tag)) {
     return errno_error(EPROTO, "the tag of a request that is not answered yet");
   }
-  const auto call = std::make_shared<Call>(state_, std::move(message), ++next_token_);
+  const auto call = std::make_shared<Call>(state_, header, std::move(message), ++next_token_);
   calls_.emplace(header.tag, call);
   call_bytes_ += call->bytes();
   if (!call->request()) {
