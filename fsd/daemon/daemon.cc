@@ -375,8 +375,9 @@ int Daemon::stop() {
   // With the store away for good, it is told to give up after a while.
   Timers::Token deadline = 0;
   call_blocking(runtime.core, [&] {
-    deadline = runtime.timers.schedule(settings_.filesystem.shutdown_timeout,
-                                       [this] { store_->give_up(); });
+    const Duration patience = settings_.filesystem.shutdown_timeout;
+    stop_deadline_ = runtime.clock.monotonic() + patience;
+    deadline = runtime.timers.schedule(patience, [this] { store_->give_up(); });
     if (failure_) store_->give_up();
   });
   if (doors_) doors_->stop();

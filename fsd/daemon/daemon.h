@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -62,7 +63,9 @@ class Daemon {
   bool stop_engine();
   Task<std::string> answer(std::string command);
   Task<std::string> flush();
-  std::string status();
+  std::string status(nlohmann::json report);
+  nlohmann::json served_status();
+  nlohmann::json away_status();
   int exit_status(bool all_written);
 
   config::Settings settings_;
@@ -78,8 +81,9 @@ class Daemon {
   std::unique_ptr<Doors> doors_;
   std::unique_ptr<admin::ControlServer> control_;
   std::string control_path_;
-  std::optional<Error> failure_;       // core
-  std::atomic<bool> serving_ = false;  // everything is started: commands may be answered
+  std::optional<Error> failure_;           // core
+  std::optional<Duration> stop_deadline_;  // core
+  std::atomic<bool> serving_ = false;      // everything is started: commands may be answered
   std::atomic<bool> store_made_ = false;
   std::atomic<bool> stopping_ = false;
   Duration started_{};

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "fsd/daemon/daemon.h"
@@ -12,8 +13,43 @@ using nlohmann::json;
 
 namespace {
 
+/// A store that says nothing for so long shows as an outage; a slow link's pauses do not.
+constexpr Duration kSilence = std::chrono::seconds(1);
+
+long long whole_seconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+}
+
 json requests(const object_store::RequestCounts& counts) {
   return {{"requests", counts.requests}, {"failures", counts.failures}, {"bytes", counts.bytes}};
+}
+
+json store_status(const StoreStack& store) {
+  const auto& counts = store.counting().counts();
+  json report = {{"get", requests(counts.gets)},
+                 {"put", requests(counts.puts)},
+                 {"delete", requests(counts.removes)},
+                 {"list", requests(counts.lists)},
+                 {"unanswered", 0}};
+  if (const auto unanswered = store.retrying().unanswered()) {
+    report["unanswered"] = unanswered->requests;
+    report["oldest"] = {{"request", unanswered->oldest_name},
+                        {"waits_s", whole_seconds(unanswered->oldest)},
+                        {"failures", unanswered->oldest_failures}};
+    if (unanswered->silence >= kSilence) report["silent_s"] = whole_seconds(unanswered->silence);
+  }
+  if (const auto outage = store.retrying().outage()) {
+    report["away_s"] = whole_seconds(outage->lasts);
+    report["waiting"] = outage->waiting;
+    report["last_failure"] = outage->last_failure;
+  }
+  return report;
+}
+
+json waiting_status(const engine::EngineStats& stats) {
+  return {{"fsyncs", stats.syncs_waiting},
+          {"writers", stats.writers_waiting},
+          {"reads", stats.reads_waiting}};
 }
 
 json engine_status(const engine::EngineStats& stats) {
@@ -26,6 +62,7 @@ json engine_status(const engine::EngineStats& stats) {
           {"bytes_not_sealed", stats.open_bytes},
           {"overlay_bytes", stats.overlay_bytes},
           {"index_disk_bytes", stats.index_disk_bytes},
+          {"index_disk_full", stats.index_disk_full},
           {"checkpoints", stats.checkpoints},
           {"segments_deleted", stats.segments_deleted},
           {"replayed_at_start", stats.replayed},
@@ -48,39 +85,38 @@ std::uint64_t anonymous_memory() {
 
 }  // namespace
 
-std::string Daemon::status() {
-  const auto& counts = store_->counting().counts();
+// What the daemon is and where it stands with the store: told as soon as there is a store, also
+// while it stops.
+std::string Daemon::status(nlohmann::json report) {
+  report["volume"] = settings_.storage.url->text();
+  report["pid"] = getpid();
+  report["read_only"] = settings_.read_only;
+  report["uptime_s"] = whole_seconds(runtime_.runtime().clock.monotonic() - started_);
+  report["memory"] = {{"anonymous_bytes", anonymous_memory()}};
+  if (!settings_.aws.endpoint.empty()) report["endpoint"] = settings_.aws.endpoint;
+  if (store_made_) report["store"] = store_status(*store_);
+  if (failure_) report["failed"] = failure_->message();
+  return report.dump();
+}
+
+nlohmann::json Daemon::served_status() {
   const auto filesystem = vfs_->stats();
+  const auto stats = engine_->stats();
   const auto& cache = engine_->cache();
   json report = {
-      {"volume", settings_.storage.url->text()},
-      {"pid", getpid()},
       {"encrypted", volume_->volume.sealer.kind() == format::Sealer::Kind::kEncrypted},
-      {"read_only", settings_.read_only},
-      {"uptime_s", (runtime_.runtime().clock.monotonic() - started_).count() / 1'000'000'000},
       {"filesystem",
        {{"bytes_used", filesystem.bytes_used},
         {"bytes_total", filesystem.bytes_total},
         {"inodes_used", filesystem.inodes_used}}},
-      {"engine", engine_status(engine_->stats())},
-      {"store",
-       {{"get", requests(counts.gets)},
-        {"put", requests(counts.puts)},
-        {"delete", requests(counts.removes)},
-        {"list", requests(counts.lists)}}},
+      {"engine", engine_status(stats)},
+      {"waiting", waiting_status(stats)},
       {"cache",
        {{"bytes", cache.counters().bytes},
         {"bytes_max", cache.bytes_max()},
         {"hits", cache.counters().hits},
         {"misses", cache.counters().misses}}},
-      {"memory", {{"anonymous_bytes", anonymous_memory()}}},
   };
-  if (!settings_.aws.endpoint.empty()) report["endpoint"] = settings_.aws.endpoint;
-  if (auto outage = store_->retrying().outage()) {
-    report["store"]["away_s"] = outage->lasts.count() / 1'000'000'000;
-    report["store"]["waiting"] = outage->waiting;
-    report["store"]["last_failure"] = outage->last_failure;
-  }
   if (const fuse::FuseServer* fuse = doors_->fuse()) {
     report["fuse"] = {{"mountpoint", fuse->mountpoint()}, {"how", fuse->description()}};
     json& by_kind = report["fuse"]["requests"] = json::object();
@@ -92,8 +128,28 @@ std::string Daemon::status() {
   if (const p9::NinepServer* ninep = doors_->ninep()) {
     report["9p"] = {{"addresses", ninep->addresses()}, {"connections", ninep->connections()}};
   }
-  if (failure_) report["failed"] = failure_->message();
-  return report.dump();
+  return report;
+}
+
+/// Not serving. The doors are not looked at: the main thread is at work on them.
+nlohmann::json Daemon::away_status() {
+  const bool stopping = stopping_;
+  json report = {{"ok", false}, {"stopping", stopping}};
+  report["error"] = stopping ? "the daemon is stopping" : "the daemon is starting";
+  if (!stopping) return report;
+  if (engine_) {
+    const auto stats = engine_->stats();
+    const bool open = stats.open_bytes > 0;
+    report["engine"] = engine_status(stats);
+    report["waiting"] = waiting_status(stats);
+    report["left"] = {{"segments", stats.segments_in_flight + (open ? 1 : 0)},
+                      {"bytes", stats.bytes_in_flight + stats.open_bytes}};
+  }
+  if (stop_deadline_) {
+    const Duration left = *stop_deadline_ - runtime_.runtime().clock.monotonic();
+    report["gives_up_in_s"] = std::max(whole_seconds(left), 0LL);
+  }
+  return report;
 }
 
 Task<std::string> Daemon::flush() {
@@ -104,13 +160,9 @@ Task<std::string> Daemon::flush() {
 }
 
 Task<std::string> Daemon::answer(std::string command) {
-  if (!serving_) {
-    const bool stopping = stopping_;
-    const char* state = stopping ? "the daemon is stopping" : "the daemon is starting";
-    json away = {{"ok", false}, {"error", state}, {"stopping", stopping}, {"pid", getpid()}};
-    co_return away.dump();
-  }
-  if (command == "status") co_return status();
+  const bool serves = serving_;
+  if (command == "status") co_return status(serves ? served_status() : away_status());
+  if (!serves) co_return away_status().dump();
   if (command == "flush") co_return co_await flush();
   json unknown = {{"ok", false}, {"error", "this daemon does not know the command"}};
   co_return unknown.dump();

@@ -67,6 +67,7 @@ void Engine::begin_segment() {
 }
 
 void Engine::seal(bool awaited) {
+  if (observer_ != nullptr) observer_->before_seal();
   const Seq seq = writer_.next_seq();
   auto flushed =
       accounts_.flush(metadata_, seq, open_.arena->size(),
@@ -119,6 +120,7 @@ void Engine::on_durable(Flight& flight) {
       {.seq = seq, .after = position_after(flight.header), .changes = std::move(flight.changes)});
   if (!look_timer_set_) arm_look_timer();
   consider_checkpoint();
+  if (observer_ != nullptr) observer_->on_durable();
 }
 
 void Engine::fail(Error error) {
@@ -250,6 +252,10 @@ EngineStats Engine::stats() {
           .replayed = opened_.replayed,
           .index_rebuilt = opened_.rebuilt,
           .link_bytes_per_second = writer_.link().bytes_per_second(),
+          .syncs_waiting = syncs_waiting_,
+          .writers_waiting = writers_waiting_,
+          .reads_waiting = frames_.reads_waiting(),
+          .index_disk_full = feeder_.disk_full(),
           .failed = failure_.has_value()};
 }
 

@@ -35,6 +35,10 @@ struct EngineStats {
   std::uint64_t replayed = 0;
   bool index_rebuilt = false;
   double link_bytes_per_second = 0;
+  std::size_t syncs_waiting = 0;    // callers, for their segment to be durable
+  std::size_t writers_waiting = 0;  // ... for room
+  std::size_t reads_waiting = 0;    // ... for frames from the store
+  bool index_disk_full = false;     // the index waits for room on the local disk
   bool failed = false;
 };
 
@@ -96,6 +100,8 @@ class Engine final : public Volume {
     return frames_.read_ahead_bytes_max();
   }
   [[nodiscard]] bool read_only() const override { return options_.read_only; }
+  [[nodiscard]] Term term() const override { return {opened_.tip.epoch, opened_.log_end}; }
+  void set_observer(Observer* observer) override { observer_ = observer; }
 
  private:
   /// The segment that transactions go into now.
@@ -139,6 +145,8 @@ class Engine final : public Volume {
   OpenSegment open_;
   Gate background_;
   std::optional<Error> failure_;
+  std::size_t syncs_waiting_ = 0;
+  std::size_t writers_waiting_ = 0;
   std::uint64_t troubles_ = 0;  // how often the store gave up on a segment (soft time-out)
   bool stopping_ = false;
   bool checkpointing_ = false;
@@ -151,6 +159,7 @@ class Engine final : public Volume {
   std::uint64_t segments_since_checkpoint_ = 0;
   std::uint64_t checkpoints_ = 0;
   OpenedLog opened_;
+  Observer* observer_ = nullptr;
 };
 
 }  // namespace cairn::engine

@@ -32,6 +32,7 @@ Task<Result<void>> Engine::admit(std::size_t data_bytes) {
       // Batches that are not durable yet do not shrink it: they must get there first.
       if (writer_.in_flight() == 0 && !open_.empty()) seal(false);
       feeder_.hurry();
+      const Counted waiting(writers_waiting_);
       if (writer_.in_flight() > 0) {
         co_await writer_.progress().wait();
       } else {
@@ -42,6 +43,7 @@ Task<Result<void>> Engine::admit(std::size_t data_bytes) {
     } else if (writer_.has_room()) {
       seal(false);
     } else {
+      const Counted waiting(writers_waiting_);
       co_await writer_.progress().wait();
     }
   }
@@ -98,6 +100,7 @@ Task<Result<void>> Engine::sync(Seq upto) {
       seal(true);
       continue;
     }
+    const Counted waiting(syncs_waiting_);
     co_await writer_.progress().wait();
   }
 }

@@ -151,7 +151,10 @@ Task<Result<void>> FrameReader::read(DataRef from, MutableByteView into, const C
   demand(table, missing, waits);
   for (const Wait& wait : waits) {
     Fetch& fetch = *wait.fetch;
-    while (!fetch.done) co_await fetch.finished.wait();
+    while (!fetch.done) {
+      const Counted waiting(reads_waiting_);
+      co_await fetch.finished.wait();
+    }
     if (is_cancelled(cancel)) co_return errno_error(EINTR);
     if (fetch.error) co_return *fetch.error;
     if (fetch.bytes(wait.frame).empty()) {

@@ -64,6 +64,8 @@ class FrameReader {
   /// Refuses reads from now on and waits for the GETs under way.
   Task<> stop();
 
+  /// Reads that wait for frames from the store.
+  [[nodiscard]] std::size_t reads_waiting() const { return reads_waiting_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] std::uint64_t bytes_in_flight() const { return demand_bytes_ + read_ahead_bytes_; }
 
@@ -114,6 +116,7 @@ class FrameReader {
   std::uint32_t read_ahead_gets_ = 0;
   std::unordered_set<Seq> lost_;  // objects that the log says are gone
   Gate gate_;
+  std::size_t reads_waiting_ = 0;
   Counters counters_;
 };
 

@@ -52,6 +52,8 @@ class IndexFeeder {
   /// The keys changed since this was last called, up to applied(); each as a length byte pair and
   /// the key. For the checkpoint, while paused.
   [[nodiscard]] std::string take_changed_keys() { return std::exchange(changed_keys_, {}); }
+  /// The local disk has no room: the index stands still until it has.
+  [[nodiscard]] bool disk_full() const { return disk_full_; }
   [[nodiscard]] const std::string& volume() const { return volume_; }
 
   Task<> stop();

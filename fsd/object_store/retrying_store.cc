@@ -28,18 +28,18 @@ RetryingStore::RetryingStore(ObjectStore& inner, Runtime& runtime, Options optio
 
 Task<Result<Object>> RetryingStore::get(std::string key, ByteRange range) {
   auto send = [this, &key, range] { return inner_.get(key, range); };
-  co_return co_await repeat<Object>(send);
+  co_return co_await repeat<Object>({.verb = "GET", .key = key}, send);
 }
 
 Task<Result<std::string>> RetryingStore::put(std::string key, SharedBytes body,
                                              PutCondition condition) {
   auto send = [this, &key, &body, &condition] { return inner_.put(key, body, condition); };
-  co_return co_await repeat<std::string>(send);
+  co_return co_await repeat<std::string>({.verb = "PUT", .key = key}, send);
 }
 
 Task<Result<void>> RetryingStore::remove(std::string key) {
   auto send = [this, &key] { return inner_.remove(key); };
-  co_return co_await repeat<void>(send);
+  co_return co_await repeat<void>({.verb = "DELETE", .key = key}, send);
 }
 
 Task<Result<ListPage>> RetryingStore::list(std::string prefix, std::string start_after,
@@ -47,20 +47,22 @@ Task<Result<ListPage>> RetryingStore::list(std::string prefix, std::string start
   auto send = [this, &prefix, &start_after, limit] {
     return inner_.list(prefix, start_after, limit);
   };
-  co_return co_await repeat<ListPage>(send);
+  co_return co_await repeat<ListPage>({.verb = "LIST", .key = prefix}, send);
 }
 
 template <class T, class Send>
-Task<Result<T>> RetryingStore::repeat(Send send) {
-  Attempt attempt{.begun = runtime_.clock.monotonic()};
+Task<Result<T>> RetryingStore::repeat(Request asked, Send send) {
+  asked.begun = runtime_.clock.monotonic();
+  Listed listed(requests_, asked);
+  Request& request = *listed;
   for (;;) {
-    if (stopped_ && attempt.failures > 0) co_return Error(StoreErrc::kCancelled, "");
+    if (stopped_ && request.failures > 0) co_return Error(StoreErrc::kCancelled, "");
     Result<T> answer = co_await send();
     if (answer.has_value()) {
       on_answer();
       co_return answer;
     }
-    const std::optional<Duration> delay = next_delay(attempt, answer.error());
+    const std::optional<Duration> delay = next_delay(request, answer.error());
     if (!delay) {
       // It was under way when we were told to give up: who asked is not to ask again either.
       if (stopped_ && may_retry(answer.error())) co_return Error(StoreErrc::kCancelled, "");
@@ -68,27 +70,27 @@ Task<Result<T>> RetryingStore::repeat(Send send) {
       if (!may_retry(answer.error()) && !is(answer.error(), StoreErrc::kCancelled)) on_answer();
       co_return answer;
     }
-    ++attempt.failures;
+    ++request.failures;
     on_failure(answer.error());
     const bool again = co_await pause(*delay);
     if (!again) co_return Error(StoreErrc::kCancelled, "");
   }
 }
 
-std::optional<Duration> RetryingStore::next_delay(const Attempt& attempt, const Error& error) {
+std::optional<Duration> RetryingStore::next_delay(const Request& request, const Error& error) {
   const bool refused = is_refusal_of_credentials(error);
   if (stopped_) return std::nullopt;
   if (!may_retry(error) && !(refused && options_.patient)) return std::nullopt;
   const Duration delay_max = refused ? options_.patient_delay_max : options_.delay_max;
   Duration bound = options_.delay_first;
-  for (int i = 0; i < std::min(attempt.failures, kDoublingsMax) && bound < delay_max; ++i) {
+  for (int i = 0; i < std::min(request.failures, kDoublingsMax) && bound < delay_max; ++i) {
     bound *= 2;
   }
   bound = std::min(bound, delay_max);
   Duration delay(runtime_.random.below(static_cast<std::uint64_t>(bound.count())) + 1);
   if (refused) delay = std::max(delay, bound / 2);
   if (!options_.soft_timeout) return delay;
-  const Duration left = attempt.begun + *options_.soft_timeout - runtime_.clock.monotonic();
+  const Duration left = request.begun + *options_.soft_timeout - runtime_.clock.monotonic();
   if (left <= Duration::zero()) return std::nullopt;
   return std::min(delay, left);
 }
@@ -135,8 +137,9 @@ void RetryingStore::on_failure(const Error& error) {
 }
 
 void RetryingStore::on_answer() {
+  last_answer_ = runtime_.clock.monotonic();
   if (!away_since_) return;
-  const Duration lasted = runtime_.clock.monotonic() - *away_since_;
+  const Duration lasted = last_answer_ - *away_since_;
   away_since_.reset();
   if (!std::exchange(told_away_, false)) return;
   say("the store " + description() + " answers again after " +
@@ -156,6 +159,17 @@ std::optional<RetryingStore::Outage> RetryingStore::outage() const {
   return Outage{.lasts = runtime_.clock.monotonic() - *away_since_,
                 .waiting = waiting_,
                 .last_failure = last_failure_};
+}
+
+std::optional<RetryingStore::Unanswered> RetryingStore::unanswered() const {
+  if (requests_.empty()) return std::nullopt;
+  const Duration now = runtime_.clock.monotonic();
+  const Request& oldest = requests_.front();
+  return Unanswered{.requests = requests_.size(),
+                    .silence = now - std::max(last_answer_, oldest.begun),
+                    .oldest = now - oldest.begun,
+                    .oldest_name = std::string(oldest.verb) + " " + std::string(oldest.key),
+                    .oldest_failures = oldest.failures};
 }
 
 }  // namespace cairn::object_store

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "fsd/object_store/object_store.h"
 #include "fsd/runtime/await.h"
@@ -57,20 +59,49 @@ class RetryingStore final : public ObjectStore {
     std::size_t waiting = 0;  // requests that failed and will be sent again
     std::string last_failure;
   };
-  /// Empty while the store answers. For status.
+  /// Empty while the store answers, and until the first request has failed. For status.
   [[nodiscard]] std::optional<Outage> outage() const;
+
+  struct Unanswered {
+    std::size_t requests = 0;  // sent, in line, or waiting for their next try
+    Duration silence{};        // no request at all was answered for so long, while some waited
+    Duration oldest{};         // how long the one that waits longest waits
+    std::string oldest_name;   // "PUT log/2a/..."
+    int oldest_failures = 0;
+  };
+  /// Empty if nothing waits for the store. A store that hangs shows here long before a request
+  /// fails; so does, for a moment, a slow link. For status.
+  [[nodiscard]] std::optional<Unanswered> unanswered() const;
 
  private:
   using Wake = OneShot<bool>;  // true: try again; false: we are stopping
-  struct Attempt {
+  /// One that has no answer yet; its key belongs to its coroutine.
+  struct Request {
+    const char* verb;
+    std::string_view key;
     Duration begun{};
     int failures = 0;
   };
 
+  /// Keeps a request in the list for as long as it lives.
+  class Listed {
+   public:
+    Listed(std::list<Request>& list, Request request)
+        : list_(list), at_(list.insert(list.end(), request)) {}
+    Listed(const Listed&) = delete;
+    Listed& operator=(const Listed&) = delete;
+    ~Listed() { list_.erase(at_); }
+    Request& operator*() { return *at_; }
+
+   private:
+    std::list<Request>& list_;
+    std::list<Request>::iterator at_;
+  };
+
   template <class T, class Send>
-  Task<Result<T>> repeat(Send send);
+  Task<Result<T>> repeat(Request asked, Send send);
   /// How long to wait before the next try; empty: `error` is the caller's.
-  std::optional<Duration> next_delay(const Attempt& attempt, const Error& error);
+  std::optional<Duration> next_delay(const Request& request, const Error& error);
   Task<bool> pause(Duration delay);
   void on_failure(const Error& error);
   void on_answer();
@@ -82,6 +113,8 @@ class RetryingStore final : public ObjectStore {
   bool stopped_ = false;
   std::size_t waiting_ = 0;
   std::map<Timers::Token, Wake*> sleepers_;
+  std::list<Request> requests_;  // oldest first
+  Duration last_answer_{};
   std::optional<Duration> away_since_;
   std::optional<Duration> last_report_;
   bool told_away_ = false;

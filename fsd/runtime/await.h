@@ -137,6 +137,18 @@ inline Task<Result<void>> await_all(std::vector<Task<Result<void>>> tasks) {
   co_return all;
 }
 
+/// One more in `count` for as long as it lives: who waits, for status.
+class Counted {
+ public:
+  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  std::size_t& count_;
+};
+
 /// Counts what is under way, so that a component's stop() can wait for it.
 class Gate {
  public:

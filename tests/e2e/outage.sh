@@ -17,6 +17,19 @@ start a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$work/cache"
 head -c 1000000 /dev/urandom >"$work/mnt/before"
 flush a
 
+is_more() { local now && now=$(report a "$1") && [ "$now" != null ] && [ "$now" -gt "$2" ]; }
+say "the store hangs: connections stand, answers do not come"
+kill -STOP $relay
+dd if=/dev/zero of="$work/mnt/hung" bs=4k count=1 conv=fsync 2>"$work/hung.log" &
+hung=$!
+until_true 3 is_more .store.silent_s 0 || fail "status does not show that the store hangs"
+is_more .waiting.fsyncs 0 || fail "status does not count the fsync that waits"
+[ "$(report a .store.oldest.request | cut -c 1-8)" = "PUT log/" ] ||
+  fail "status does not say what it waits for"
+[ "$(report a .store.away_s)" = null ] || fail "a request failed: this tests nothing"
+kill -CONT $relay
+wait $hung || fail "the fsync failed"
+
 say "the store goes away; somebody copies 600 MB and somebody waits in fsync"
 kill -KILL $relay
 wait $relay 2>/dev/null || true
@@ -28,14 +41,17 @@ copier=$!
 (dd if=/dev/zero of="$work/mnt/synced" bs=4k count=1 conv=fsync 2>"$work/dd.log" &&
   echo ok >"$work/fsynced") &
 syncer=$!
-is_more() { local now && now=$(report a "$1") && [ "$now" -gt "$2" ]; }
-until_true 60 is_more .store.waiting 0 ||
+until_true 5 is_more .store.waiting 0 ||
   fail "nothing waits for the store"
+until_true 5 is_more .waiting.fsyncs 0 || fail "status does not count the fsync that waits"
 cmp -n 1000000 "$work/mnt/before" "$work/mnt/before" || fail "cached data cannot be read"
 # Away for a while: long enough for the window to be full.
 until_true 60 is_more .engine.bytes_in_flight 1000000 ||
   fail "no write window in use"
 sleep 15
+is_more .waiting.writers 0 || fail "status does not count the writers that wait"
+is_more .store.away_s 10 || fail "status does not say since when the store is away"
+[ "$(report a .store.last_failure)" != null ] || fail "status does not say why"
 [ ! -e "$work/fsynced" ] || fail "fsync returned though the store is away"
 memory=$(report a .memory.anonymous_bytes)
 say "anonymous memory during the outage: $((memory / 1000000)) MB"
@@ -52,7 +68,17 @@ start a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$work/cache2"
 for n in 1 2 3 4 5 6; do
   cmp "$work/source-$n" "$work/mnt/source-$n" || fail "source-$n differs"
 done
-stop a
+
+say "asked to stop while the store hangs, it says what is left and until when it tries"
+kill -STOP $relay
+head -c 100000 /dev/urandom >"$work/mnt/last"
+kill -TERM "${pids[a]}"
+until_true 5 is_more .left.bytes 99999 || fail "status does not say what is left to write"
+is_more .gives_up_in_s 30 || fail "status does not say when it gives up"
+is_more .left.segments 0 || fail "status does not count the segments left to write"
+until_true 3 is_more .store.silent_s 0 || fail "status does not show the store while stopping"
+kill -CONT $relay
+wait_for a
 kill -KILL $relay
 [ "$status" = 0 ] || fail "cairn ended with $status"
 say "passed"

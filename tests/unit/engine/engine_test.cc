@@ -26,6 +26,13 @@ class EngineTest : public ::testing::Test {
   void sync() {
     ASSERT_TRUE(sim_.wait([&] { return host_.engine().sync(host_.engine().open_segment()); }));
   }
+  /// More than the window takes.
+  static Task<Result<void>> fill(EngineHost& host) {
+    for (int i = 0; i < 100; ++i) {
+      CO_TRY_OK(co_await host.append("c/bulk", std::string(1U << 20, 'x')));
+    }
+    co_return Result<void>();
+  }
   std::uint64_t log_objects() {
     std::uint64_t count = 0;
     for (const auto& [key, object] : bucket_.objects()) count += key.starts_with("log/") ? 1 : 0;
@@ -180,6 +187,48 @@ TEST_F(EngineTest, StoppingDoesNotWaitForADiskThatIsFullByThen) {
   EngineHost other(sim_, bucket_);
   ASSERT_TRUE(other.start());
   EXPECT_EQ(other.find("c/a"), "1");
+}
+
+TEST_F(EngineTest, StatusCountsWhoWaitsForAStoreThatHangs) {
+  ASSERT_TRUE(host_.start());
+  auto at = sim_.wait([&] { return host_.append("c/cold", "hello"); });
+  ASSERT_TRUE(at);
+  sync();
+  ASSERT_TRUE(host_.stop());
+  object_store::LimitedStore link(bucket_, sim_.runtime(), {.latency = std::chrono::seconds(30)});
+  EngineHost host(sim_, link);
+  ASSERT_TRUE(host.start());
+  std::vector<Task<Result<void>>> tasks;
+  std::string bytes(5, '?');
+  sim_.in_core([&] {
+    EXPECT_TRUE(host.put("c/a", "1").take());
+    for (int i = 0; i < 2; ++i) tasks.push_back(host.engine().sync(host.engine().open_segment()));
+    tasks.push_back(host.engine().read(
+        *at, MutableByteView(reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size())));
+    for (int i = 0; i < 3; ++i) tasks.push_back(fill(host));
+  });
+  sim_.run_for(std::chrono::seconds(1));
+  EXPECT_EQ(host.engine().stats().syncs_waiting, 2U);
+  EXPECT_EQ(host.engine().stats().reads_waiting, 1U);
+  EXPECT_EQ(host.engine().stats().writers_waiting, 3U);
+  for (auto& task : tasks) EXPECT_TRUE(sim_.wait(std::move(task)));
+  EXPECT_EQ(bytes, "hello");
+  EXPECT_EQ(host.engine().stats().syncs_waiting, 0U);
+  EXPECT_EQ(host.engine().stats().reads_waiting, 0U);
+  EXPECT_EQ(host.engine().stats().writers_waiting, 0U);
+  ASSERT_TRUE(host.stop());
+}
+
+TEST_F(EngineTest, StatusSaysThatTheIndexWaitsForTheLocalDisk) {
+  ASSERT_TRUE(host_.start());
+  host_.index.set_full(true);
+  put("c/a", "1");
+  sync();
+  sim_.run_for(std::chrono::seconds(2));
+  EXPECT_TRUE(host_.engine().stats().index_disk_full);
+  host_.index.set_full(false);
+  sim_.run_for(std::chrono::seconds(3));
+  EXPECT_FALSE(host_.engine().stats().index_disk_full);
 }
 
 TEST_F(EngineTest, AllThatManyCommitsLeaveIsDeletedAfterOneGraceTime) {

@@ -154,6 +154,48 @@ TEST(RetryingStore, SaysThatTheStoreIsAwayOnceAMinuteAndThatItIsBack) {
   EXPECT_FALSE(store.outage());
 }
 
+TEST(RetryingStore, AStoreThatHangsShowsBeforeAnyRequestHasFailed) {
+  SimRuntime sim(1);
+  MemoryStore memory;
+  LimitedStore hanging(memory, sim.runtime(), {.latency = minutes(1)});
+  RetryingStore store(hanging, sim.runtime(), {});
+  EXPECT_FALSE(store.unanswered());
+  auto get = [](ObjectStore& from, std::string key) -> Task<> {
+    (void)co_await from.get(std::move(key), {});
+  };
+  sim.in_core([&] { get(store, "first").detach(); });
+  sim.run_for(seconds(2));
+  sim.in_core([&] { get(store, "second").detach(); });
+  sim.run_for(seconds(1));
+  ASSERT_TRUE(store.unanswered());
+  EXPECT_EQ(store.unanswered()->requests, 2U);
+  EXPECT_EQ(store.unanswered()->silence, seconds(3));
+  EXPECT_EQ(store.unanswered()->oldest, seconds(3));
+  EXPECT_EQ(store.unanswered()->oldest_name, "GET first");
+  EXPECT_EQ(store.unanswered()->oldest_failures, 0);
+  // The first is answered: the store is not silent, but the second waits since it was asked.
+  sim.run_for(seconds(58));
+  ASSERT_TRUE(store.unanswered());
+  EXPECT_EQ(store.unanswered()->oldest_name, "GET second");
+  EXPECT_EQ(store.unanswered()->silence, seconds(1));
+  EXPECT_EQ(store.unanswered()->oldest, seconds(59));
+  sim.run_until_idle();
+  EXPECT_FALSE(store.unanswered());
+}
+
+TEST(RetryingStore, WhatItTriesAgainHasANameAndACount) {
+  SimRuntime sim(1);
+  FailingStore failing(std::deque<StoreErrc>(3, StoreErrc::kUnavailable));
+  RetryingStore store(failing, sim.runtime(), {.delay_first = minutes(1)});
+  auto remove = [](ObjectStore& from) -> Task<> { (void)co_await from.remove("log/a"); };
+  sim.in_core([&] { remove(store).detach(); });
+  ASSERT_TRUE(store.unanswered());
+  EXPECT_EQ(store.unanswered()->oldest_name, "DELETE log/a");
+  EXPECT_EQ(store.unanswered()->oldest_failures, 1);
+  sim.run_until_idle();
+  EXPECT_FALSE(store.unanswered());
+}
+
 TEST(RetryingStore, AFailureNowAndThenIsNotReportedEachTime) {
   SimRuntime sim(1);
   MemoryStore memory;
