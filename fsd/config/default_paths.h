@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "fsd/base/environment.h"
 #include "fsd/base/result.h"
-#include "fsd/config/environment.h"
 
 namespace cairn::config {
 

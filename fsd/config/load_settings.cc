@@ -14,6 +14,7 @@
 #include "fsd/config/load_settings.h"
 #include "fsd/config/nearest_name.h"
 #include "fsd/config/settings_schema.h"
+#include "fsd/config/substitute.h"
 
 namespace cairn::config {
 namespace {

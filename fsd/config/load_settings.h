@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "fsd/base/environment.h"
 #include "fsd/base/result.h"
-#include "fsd/config/environment.h"
 #include "fsd/config/settings.h"
 
 namespace cairn::config {

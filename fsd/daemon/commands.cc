@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "fsd/base/environment.h"
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
 #include "fsd/config/load_settings.h"
@@ -39,7 +40,7 @@ int say(const Error& error) {
 Result<config::Settings> read_settings(const Arguments& arguments) {
   config::Settings settings;
   if (!arguments.config_file.empty()) {
-    TRY(settings, config::load_settings(arguments.config_file, config::process_environment()));
+    TRY(settings, config::load_settings(arguments.config_file, process_environment()));
     if (settings.secrets_are_open) {
       log::warn("everybody on this machine can read the secrets in {}: chmod 600 {}",
                 arguments.config_file, arguments.config_file);
@@ -104,9 +105,8 @@ int init(const Arguments& arguments) {
 
 Result<std::string> ask(const Arguments& arguments, const std::string& command, Duration patience) {
   const std::string name = arguments.name.empty() ? "cairn" : arguments.name;
-  return admin::ask_daemon(
-      config::default_control_socket(geteuid(), config::process_environment(), name), command,
-      patience);
+  return admin::ask_daemon(config::default_control_socket(geteuid(), process_environment(), name),
+                           command, patience);
 }
 
 int status(const Arguments& arguments) {
@@ -153,7 +153,7 @@ int with_store(const Arguments& arguments, const StoreFactory& make_store, Opera
 /// seconds, and what it writes in them would be left behind.
 Result<void> check_nobody_serves(const config::Settings& settings) {
   const std::filesystem::path any =
-      config::default_control_socket(geteuid(), config::process_environment(), "any");
+      config::default_control_socket(geteuid(), process_environment(), "any");
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(any.parent_path(), ignored)) {
     if (entry.path().extension() != any.extension()) continue;

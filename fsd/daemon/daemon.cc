@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "fsd/base/environment.h"
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
 #include "fsd/format/names.h"
@@ -168,8 +169,7 @@ Result<void> Daemon::prepare() {
   if (settings_.storage.url->kind != config::StorageUrl::Kind::kMemory) {
     cache_dir_ = settings_.cache.dir;
     if (cache_dir_.empty()) {
-      TRY(cache_dir_,
-          config::default_cache_dir(geteuid(), config::process_environment(), settings_.name));
+      TRY(cache_dir_, config::default_cache_dir(geteuid(), process_environment(), settings_.name));
     }
     std::error_code failed;
     std::filesystem::create_directories(cache_dir_, failed);
@@ -314,8 +314,7 @@ Result<void> Daemon::open_doors() {
 }
 
 Result<void> Daemon::open_control() {
-  control_path_ =
-      config::default_control_socket(geteuid(), config::process_environment(), settings_.name);
+  control_path_ = config::default_control_socket(geteuid(), process_environment(), settings_.name);
   auto started = start_control();
   // After "umount" the daemon still writes what it has: "umount X && mount X" meets it.
   if (!started && to_errno(started.error()) == EADDRINUSE &&

@@ -1,7 +1,6 @@
 #include "fsd/object_store/s3/aws_profile.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 
 namespace cairn::object_store::s3 {
@@ -17,8 +16,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 std::string file_path(const Environment& environment, const char* variable, const char* name) {
-  if (auto path = environment(variable)) return *path;
-  const auto home = environment("HOME");
+  if (auto path = find_non_empty(environment, variable)) return *path;
+  const auto home = find_non_empty(environment, "HOME");
   return home ? *home + "/.aws/" + name : std::string();
 }
 
@@ -29,14 +28,6 @@ std::string config_section_name(const std::string& section) {
 }
 
 }  // namespace
-
-Environment process_environment() {
-  return [](const char* name) -> std::optional<std::string> {
-    const char* value = std::getenv(name);
-    if (value == nullptr || *value == 0) return std::nullopt;
-    return value;
-  };
-}
 
 std::map<std::string, IniSection> parse_ini(std::string_view text) {
   std::map<std::string, IniSection> sections;
@@ -79,7 +70,8 @@ std::string AwsProfile::value(const char* key) const {
 
 AwsProfile load_profile(const Environment& environment, const std::string& wanted) {
   AwsProfile profile;
-  profile.name = wanted.empty() ? environment("AWS_PROFILE").value_or("default") : wanted;
+  profile.name =
+      wanted.empty() ? find_non_empty(environment, "AWS_PROFILE").value_or("default") : wanted;
   const auto merge = [&profile](const IniSection& section) {
     profile.found = true;
     for (const auto& [key, value] : section) profile.values[key] = value;
@@ -97,8 +89,8 @@ AwsProfile load_profile(const Environment& environment, const std::string& wante
 }
 
 std::string find_region(const Environment& environment, const std::string& profile) {
-  if (auto region = environment("AWS_REGION")) return *region;
-  if (auto region = environment("AWS_DEFAULT_REGION")) return *region;
+  if (auto region = find_non_empty(environment, "AWS_REGION")) return *region;
+  if (auto region = find_non_empty(environment, "AWS_DEFAULT_REGION")) return *region;
   return load_profile(environment, profile).value("region");
 }
 

@@ -1,20 +1,16 @@
 #pragma once
 
-// The files and variables by which AWS's own tools are configured.
+// The files and variables by which AWS's own tools are configured. An empty variable counts as not
+// set.
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "fsd/base/result.h"
+#include "fsd/base/environment.h"
 
 namespace cairn::object_store::s3 {
-
-/// Looks a variable up; an empty one counts as not set.
-using Environment = std::function<std::optional<std::string>(const char*)>;
-[[nodiscard]] Environment process_environment();
 
 using IniSection = std::map<std::string, std::string>;
 /// Sections of an INI file as AWS writes them. Lines that are none are passed over.

@@ -150,7 +150,7 @@ Task<Result<Credentials>> CredentialSources::search() {
 }
 
 std::optional<std::string> CredentialSources::variable(const char* name) const {
-  return config_.environment(name);
+  return find_non_empty(config_.environment, name);
 }
 
 CredentialSources::Found CredentialSources::from_configuration() const {

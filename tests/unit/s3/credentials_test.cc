@@ -46,7 +46,7 @@ std::string keys_json(const std::string& id, const std::string& expiration) {
 class CredentialsTest : public ::testing::Test {
  protected:
   CredentialsTest() {
-    config_.environment = [this](const char* name) -> std::optional<std::string> {
+    config_.environment = [this](const std::string& name) -> std::optional<std::string> {
       const auto found = variables_.find(name);
       if (found == variables_.end()) return std::nullopt;
       return found->second;
@@ -163,6 +163,8 @@ TEST_F(CredentialsTest, ProfilesComeFromBothFilesAndTheirVariables) {
   EXPECT_EQ(found(), "w");
   EXPECT_EQ(find_region(config_.environment, ""), "eu-west-3");
   variables_["AWS_DEFAULT_REGION"] = "ca-central-1";
+  EXPECT_EQ(find_region(config_.environment, ""), "ca-central-1");
+  variables_["AWS_REGION"] = "";
   EXPECT_EQ(find_region(config_.environment, ""), "ca-central-1");
 }
 

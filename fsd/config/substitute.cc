@@ -1,8 +1,8 @@
-#include "fsd/config/environment.h"
+#include "fsd/config/substitute.h"
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
+#include <optional>
 
 #include "fsd/config/config_error.h"
 
@@ -16,14 +16,6 @@ bool is_variable_name(const std::string& name) {
 }
 
 }  // namespace
-
-Environment process_environment() {
-  return [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    if (value == nullptr) return std::nullopt;
-    return std::string(value);
-  };
-}
 
 Result<std::string> substitute(const std::string& text, const Environment& environment) {
   std::string out;
