@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""The guest's manifest.json: what the image consists of, and how the emulators are to run it.
+
+usage: manifest.py write DIRECTORY SOURCES | show DIRECTORY | verify DIRECTORY | compare A B
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+# What the machine's saved state holds differs from run to run: timer ticks, random numbers.
+NOT_REPRODUCIBLE = {"state.bin.zst"}
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def described(directory: Path) -> dict:
+    names = sorted(p.name for p in directory.iterdir() if p.name != "manifest.json")
+    return {n: {"size": (directory / n).stat().st_size, "sha256": sha256(directory / n)}
+            for n in names}
+
+
+def settings(sources: Path) -> dict:
+    script = f". {sources}/machine.conf; echo \"$MEMORY_MIB\"; echo \"$V86_COMMAND_LINE\"; " \
+             "echo \"$STATE_COMMAND_LINE\"; echo \"$QEMU_COMMAND_LINE\""
+    told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    memory, v86, state, qemu = told.stdout.splitlines()
+    return {"memory_mib": int(memory), "v86": v86, "state": f"{v86} {state}", "qemu": qemu}
+
+
+def locked(sources: Path) -> list[dict]:
+    lines = (sources / "packages.lock").read_text().splitlines()
+    fields = ("name", "architecture", "version", "sha256")
+    return [dict(zip(fields, line.split())) for line in lines if not line.startswith("#")]
+
+
+def write(directory: Path, sources: Path) -> None:
+    machine = settings(sources)
+    npm = json.loads((sources / "package-lock.json").read_text())["packages"]
+    v86 = npm["node_modules/v86"]
+    packages = locked(sources)
+    packages.append({"name": "v86", "architecture": "npm", "version": v86["version"],
+                     "integrity": v86["integrity"]})
+    manifest = {
+        "format": 1,
+        "control_protocol": 1,
+        "memory_mib": machine["memory_mib"],
+        "command_lines": {name: machine[name] for name in ("v86", "state", "qemu")},
+        "files": described(directory),
+        "packages": packages,
+    }
+    (directory / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def read(directory: Path) -> dict:
+    return json.loads((directory / "manifest.json").read_text())
+
+
+def show(directory: Path) -> None:
+    for name, file in read(directory)["files"].items():
+        print(f"{file['size']:>10}  {name}")
+
+
+def verify(directory: Path) -> int:
+    wrong = [name for name, file in read(directory)["files"].items()
+             if not (directory / name).is_file() or sha256(directory / name) != file["sha256"]]
+    for name in wrong:
+        print(f"{name}: missing, or not what the manifest describes")
+    return 1 if wrong else 0
+
+
+def compare(one: Path, other: Path) -> int:
+    first, second = read(one)["files"], read(other)["files"]
+    names = sorted((first.keys() | second.keys()) - NOT_REPRODUCIBLE)
+    different = [n for n in names if first.get(n) != second.get(n)]
+    for name in different:
+        print(f"{name}: two builds differ")
+    print(f"{len(names) - len(different)} of {len(names)} files are the same in both builds")
+    return 1 if different else 0
+
+
+def main(arguments: list[str]) -> int:
+    verbs = {"write": write, "show": show, "verify": verify, "compare": compare}
+    if not arguments or arguments[0] not in verbs:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return verbs[arguments[0]](*map(Path, arguments[1:])) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
