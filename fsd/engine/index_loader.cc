@@ -146,7 +146,7 @@ void doom_gap(const format::SegmentHeader& header, ChangeSet& changes) {
   if (!rule(Rule::kKeepEpochStart)) first = header.seq;
   const Seq end = std::min(header.next_seq, Seq(header.seq.value() + format::kWindowMax));
   for (Seq seq = first; seq < end; seq = seq.next()) {
-    changes.add(format::doomed_key(header.seq, seq), "");
+    changes.add(format::doomed_key(header.seq, seq), format::kDoomedInGap);
   }
 }
 

@@ -15,7 +15,7 @@ namespace cairn::engine {
 
 /// Deletes segments without a live byte, and what may lie in the gap behind an epoch-start. A log
 /// object goes only when its seq and the seq of its death lie below the log's start, as the
-/// manifest surely says it; epoch-starts never go.
+/// manifest surely says it; epoch-starts never go. reaper.cc says why gaps are looked at again.
 /// Threads: core only.
 class Reaper {
  public:
@@ -33,9 +33,11 @@ class Reaper {
   struct Doomed {
     Seq death;
     Seq segment;
+    bool in_gap = false;  // behind an epoch-start
   };
   [[nodiscard]] Result<std::vector<Doomed>> find_doomed(Seq log_start);
-  void forget(std::span<const Doomed> deleted);
+  void forget(std::span<const Doomed> deleted, Seq log_start);
+  void look_again_later(const Doomed& one, Seq log_start);
   Task<Result<bool>> round(Seq log_start);
   Task<> wait_grace();
   Task<Result<void>> remove_all(std::vector<Seq> segments);

@@ -57,6 +57,8 @@ class KeyBuilder {
 [[nodiscard]] std::string segment_key(Seq segment);
 [[nodiscard]] std::string frames_key(Seq segment);
 [[nodiscard]] std::string doomed_key(Seq death, Seq segment);
+/// The value of a doomed record for a number in the gap behind an epoch-start; others have none.
+inline constexpr std::string_view kDoomedInGap = "gap";
 [[nodiscard]] std::string reverse_key(Seq segment, std::uint64_t data_offset, Ino ino,
                                       std::uint64_t file_offset);
 

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "fsd/engine/engine.h"
+#include "fsd/format/keys.h"
 #include "fsd/format/names.h"
+#include "fsd/object_store/limited_store.h"
 #include "fsd/object_store/memory_store.h"
 #include "fsd/runtime/await.h"
 #include "tests/support/engine_host.h"
@@ -154,6 +156,64 @@ TEST_F(ProtocolTest, ATakeOverDoesNotTakeTheProgressOfARunningWriterForAHole) {
   ASSERT_TRUE(taken) << taken.error().message();
   EXPECT_GT(taken->tip.next_seq, Seq(end.value() + 2 * writer.setup.window));
   EXPECT_TRUE((*taker.index.snapshot())->find("c/during4").value());
+}
+
+// Side by side with the put that fences it, a writer that slept puts others, into the gap behind
+// its successor's epoch-start. When the successor has deleted there already, it looks again.
+TEST_F(ProtocolTest, WhatASleeperLeavesInTheGapIsDeletedThoughTheGapHasBeenDeletedBefore) {
+  object_store::LimitedStore link(bucket_, sim_.runtime(),
+                                  {.latency = std::chrono::milliseconds(30)});
+  EngineHost sleeper(sim_, link);
+  ASSERT_TRUE(sleeper.start());
+  const Seq epoch_start = sleeper.engine().open_segment();
+  EngineHost successor(sim_, bucket_);
+  successor.options.checkpoint_segments = 16;
+  ASSERT_TRUE(successor.start());
+  const Seq gap_end = successor.engine().open_segment();
+  int commits = 0;
+  auto commit_many = [&](int count) {
+    while (count-- > 0) commit(successor, "c/" + std::to_string(commits++ % 8));
+    sim_.run_for(std::chrono::minutes(3));
+  };
+  auto in_gap = [&] {
+    std::vector<Seq> found;
+    for (Seq seq = epoch_start.next(); seq < gap_end; seq = seq.next()) {
+      if (bucket_.objects().contains(format::log_name(seq))) found.push_back(seq);
+    }
+    return found;
+  };
+  commit_many(20);
+  ASSERT_GT(successor.engine().stats().log_start, gap_end);
+
+  std::vector<Task<Result<void>>> syncs;
+  sim_.in_core([&] {
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(sleeper.put("c/sleeper" + std::to_string(i), "x").take());
+      syncs.push_back(sleeper.engine().sync(sleeper.engine().open_segment()));
+    }
+  });
+  for (auto& sync : syncs) EXPECT_FALSE(sim_.wait(std::move(sync)));
+  ASSERT_EQ(in_gap().size(), 2U);
+
+  commit_many(400);
+  EXPECT_TRUE(in_gap().empty());
+  // And not in each of the rounds that follow.
+  const auto before = successor.counts();
+  commit_many(100);
+  EXPECT_LT((successor.counts() - before).removes.requests, 140U);
+  const auto idle = successor.counts();
+  sim_.run_for(std::chrono::minutes(10));
+  EXPECT_EQ((successor.counts() - idle).requests(), 0U);
+  // Somebody who takes over from the index in the bucket knows of the gap, too.
+  ASSERT_TRUE(successor.stop());
+  EngineHost last(sim_, bucket_);
+  ASSERT_TRUE(last.start());
+  bool known = false;
+  ASSERT_TRUE(last.engine().scan("g", "h", [&](std::string_view key, std::string_view) {
+    known = known || Seq(format::key_u64(key, 1)) == epoch_start.next();
+    return true;
+  }));
+  EXPECT_TRUE(known);
 }
 
 }  // namespace
