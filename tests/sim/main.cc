@@ -10,11 +10,16 @@
 #include "fsd/base/log.h"
 #include "tests/sim/core_daemon.h"
 #include "tests/sim/engine_daemon.h"
+#include "tests/sim/seed_range.h"
 #include "tests/sim/world.h"
 
 namespace {
 
+using cairn::Result;
+using cairn::sim::SeedRange;
 using cairn::sim::World;
+
+constexpr int kUsage = 2;
 
 std::unique_ptr<cairn::sim::Workload> make_workload(std::uint64_t seed, bool core) {
   if (core) return std::make_unique<cairn::sim::CoreWorkload>(seed);
@@ -46,46 +51,68 @@ bool run_seed(std::uint64_t seed, bool core, bool verbose, bool twice) {
   return false;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app{"Simulates worlds of daemons on one bucket."};
+struct Options {
   std::string seeds = "1..100";
-  std::uint64_t seed = 0;
+  std::string seed;
   double minutes = 0;
   bool verbose = false;
   bool twice = false;
   bool core = false;
-  app.add_flag("--core", core, "with the POSIX core on the engines");
-  app.add_option("--seeds", seeds, "A..B, or A.. with --minutes");
-  app.add_option("--seed", seed, "only this one");
-  app.add_option("--minutes", minutes, "from the first seed on, for so long");
-  app.add_flag("--verbose", verbose, "tell the story");
-  app.add_flag("--twice", twice, "each seed twice; the histories must be the same");
-  CLI11_PARSE(app, argc, argv);
-  spdlog::set_level(verbose ? spdlog::level::info : spdlog::level::off);
+};
 
-  std::uint64_t first = seed;
-  std::uint64_t last = seed;
-  if (seed == 0) {
-    first = std::stoull(seeds);
-    const auto dots = seeds.find("..");
-    const std::string end = dots == std::string::npos ? seeds : seeds.substr(dots + 2);
-    last = end.empty() ? UINT64_MAX : std::stoull(end);
-  }
+void describe(CLI::App& app, Options& options) {
+  app.add_flag("--core", options.core, "with the POSIX core on the engines");
+  auto* range = app.add_option("--seeds", options.seeds, "A..B, or A.. with --minutes");
+  app.add_option("--seed", options.seed, "only this one")->excludes(range);
+  app.add_option("--minutes", options.minutes, "from the first seed on, for so long")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--verbose", options.verbose, "tell the story");
+  app.add_flag("--twice", options.twice, "each seed twice; the histories must be the same");
+}
+
+/// 0 if all worlds were well, 1 if not.
+int run(const Options& options, SeedRange seeds) {
+  spdlog::set_level(options.verbose ? spdlog::level::info : spdlog::level::off);
   // tidy-allow(clock): how long a person lets it run is no part of a world
   const auto begun = std::chrono::steady_clock::now();
   const auto in_time = [&] {
+    if (options.minutes <= 0) return true;
     // tidy-allow(clock): the same
     return std::chrono::steady_clock::now() - begun <
-           std::chrono::duration<double, std::ratio<60>>(minutes);
+           std::chrono::duration<double, std::ratio<60>>(options.minutes);
   };
   std::uint64_t failed = 0;
   std::uint64_t ran = 0;
-  for (std::uint64_t one = first; minutes > 0 ? in_time() : one <= last; ++one, ++ran) {
-    if (!run_seed(one, core, verbose, twice)) ++failed;
+  for (std::uint64_t seed = seeds.first; seed <= seeds.last && in_time(); ++seed, ++ran) {
+    if (!run_seed(seed, options.core, options.verbose, options.twice)) ++failed;
   }
   std::printf("%llu worlds, %llu bad\n", static_cast<unsigned long long>(ran),
               static_cast<unsigned long long>(failed));
   return failed == 0 ? 0 : 1;
+}
+
+Result<SeedRange> wanted(const Options& options) {
+  if (!options.seed.empty()) {
+    TRY(const std::uint64_t seed, cairn::sim::parse_seed(options.seed));
+    return SeedRange{.first = seed, .last = seed};
+  }
+  TRY(const SeedRange seeds, cairn::sim::parse_seed_range(options.seeds));
+  if (seeds.last < UINT64_MAX || options.minutes > 0) return seeds;
+  return cairn::Error(std::make_error_code(std::errc::invalid_argument),
+                      "these seeds have no end: give --minutes, too", options.seeds);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Simulates worlds of daemons on one bucket."};
+  Options options;
+  describe(app, options);
+  CLI11_PARSE(app, argc, argv);
+  const auto seeds = wanted(options);
+  if (!seeds) {
+    std::fprintf(stderr, "sim: %s\n", seeds.error().message().c_str());
+    return kUsage;
+  }
+  return run(options, *seeds);
 }

@@ -144,14 +144,14 @@ std::optional<std::string> follower_loads() {
 }
 
 constexpr RuleHistory kHistories[] = {
-    {Rule::kDeleteBelow, "DELBOUND", "deletion below the log's start", delete_below},
-    {Rule::kDeathBelow, "DEATHDUR", "... of what died below it", death_below},
-    {Rule::kSweepEarlier, "EPKEY", "tables of earlier epochs are swept", sweep_earlier},
-    {Rule::kNoCleaning, "NOCLEAN", "who is fenced leaves his tables", no_cleaning},
-    {Rule::kNoAbandoning, "NOABANDON", "tables of an unknown outcome stay", no_abandoning},
-    {Rule::kRemoveAfter, "DELAFTERCAS", "replaced tables go afterwards", remove_after},
-    {Rule::kGeneration, "GEN", "each writing of the manifest differs", generation},
-    {{}, "follower loads", "tables are replaced meanwhile", follower_loads},
+    {Rule::kDeleteBelow, "delete_below", "deletion below the log's start", delete_below},
+    {Rule::kDeathBelow, "death_below", "... of what died below it", death_below},
+    {Rule::kSweepEarlier, "sweep_earlier", "tables of earlier epochs are swept", sweep_earlier},
+    {Rule::kNoCleaning, "no_cleaning", "who is fenced leaves his tables", no_cleaning},
+    {Rule::kNoAbandoning, "no_abandoning", "tables of an unknown outcome stay", no_abandoning},
+    {Rule::kRemoveAfter, "remove_after", "replaced tables go afterwards", remove_after},
+    {Rule::kGeneration, "generation", "each writing of the manifest differs", generation},
+    {{}, "follower_loads", "tables are replaced meanwhile", follower_loads},
 };
 
 }  // namespace

@@ -88,10 +88,10 @@ std::optional<std::string> look() {
 }
 
 constexpr RuleHistory kHistories[] = {
-    {Rule::kSpan, "SPAN", "the window is a span", span},
-    {Rule::kKeepEpochStart, "KEEPES, KEEPALL", "epoch-starts stay", keep_epoch_start},
-    {Rule::kIdentity, "IDENT", "ours is our nonce and id", identity},
-    {Rule::kReadBack, "read back", "its own segment read back", read_back},
+    {Rule::kSpan, "span", "the window is a span", span},
+    {Rule::kKeepEpochStart, "keep_epoch_start", "epoch-starts stay", keep_epoch_start},
+    {Rule::kIdentity, "identity", "ours is our nonce and id", identity},
+    {Rule::kReadBack, "read_back", "its own segment read back", read_back},
     {Rule::kLook, "look", "a look while committing", look},
 };
 

@@ -8,11 +8,11 @@
 
 namespace cairn::sim {
 
-/// A rule, and a history in which it is needed: told request by request, after those that the
-/// model of the protocol prints for the rule. The history returns what is wrong with it.
+/// A rule, and a history in which it is needed, told request by request. The history returns what
+/// is wrong with it.
 struct RuleHistory {
   std::optional<engine::Rule> rule;  // none: there is no switch, it just has to be good
-  const char* name;                  // as the model calls it, or a word
+  const char* name;  // the history's, and with it the rule's: as ../README.md has it
   const char* what;
   std::optional<std::string> (*tell)();
 };

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fsd/base/log.h"
 #include "tests/sim/engine_daemon.h"
@@ -39,7 +41,7 @@ struct Outcome {
 };
 
 bool report(const char* name, const std::string& what, const Outcome& outcome) {
-  std::printf("%-16s %-38s %s; without it: %s\n", name, what.c_str(),
+  std::printf("%-22s %-38s %s; without it: %s\n", name, what.c_str(),
               outcome.with ? ("BAD, " + *outcome.with).c_str() : "good",
               outcome.without ? outcome.without->c_str() : "UNNOTICED");
   std::fflush(stdout);
@@ -51,7 +53,7 @@ bool check_history(const RuleHistory& history) {
   take_out(std::nullopt);
   outcome.with = history.tell();
   if (!history.rule) {
-    std::printf("%-16s %-38s %s\n", history.name, history.what,
+    std::printf("%-22s %-38s %s\n", history.name, history.what,
                 outcome.with ? ("BAD, " + *outcome.with).c_str() : "good");
     return !outcome.with;
   }
@@ -79,6 +81,32 @@ bool check_worlds(const RuleHistory& history) {
   return report(history.name, "worlds", {});
 }
 
+bool check(const RuleHistory& history) {
+  bool good = check_history(history);
+  if (history.rule && std::ranges::find(kSeenByWorlds, *history.rule) != std::end(kSeenByWorlds)) {
+    good = check_worlds(history) && good;
+  }
+  return good;
+}
+
+std::vector<RuleHistory> all_histories() {
+  std::vector<RuleHistory> all;
+  for (const auto& group : {take_over_histories(), commit_histories(), checkpoint_histories()}) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
+}
+
+int say_unknown(const std::string& name) {
+  std::fprintf(stderr, "sim_mutations: no history is called \"%s\"; there are", name.c_str());
+  const char* comma = " ";
+  for (const RuleHistory& history : all_histories()) {
+    std::fprintf(stderr, "%s%s", std::exchange(comma, ", "), history.name);
+  }
+  std::fprintf(stderr, "\n");
+  return 2;
+}
+
 }  // namespace
 }  // namespace cairn::sim
 
@@ -86,22 +114,17 @@ int main(int argc, char** argv) {
   CLI::App app{"Takes the protocol's rules out, one at a time."};
   std::string only;
   bool verbose = false;
-  app.add_option("--rule", only, "only this one, by its name in the table");
+  app.add_option("--rule", only, "only this one, by its history's name");
   app.add_flag("--verbose", verbose, "what the daemons log");
   CLI11_PARSE(app, argc, argv);
   spdlog::set_level(verbose ? spdlog::level::info : spdlog::level::off);
   bool good = true;
-  using namespace cairn::sim;
-  for (const auto& group : {take_over_histories(), commit_histories(), checkpoint_histories()}) {
-    for (const RuleHistory& history : group) {
-      if (!only.empty() && only != history.name) continue;
-      good = check_history(history) && good;
-      if (!history.rule ||
-          std::ranges::find(kSeenByWorlds, *history.rule) == std::end(kSeenByWorlds)) {
-        continue;
-      }
-      good = check_worlds(history) && good;
-    }
+  bool found = false;
+  for (const auto& history : cairn::sim::all_histories()) {
+    if (!only.empty() && only != history.name) continue;
+    found = true;
+    good = cairn::sim::check(history) && good;
   }
+  if (!found) return cairn::sim::say_unknown(only);
   return good ? 0 : 1;
 }

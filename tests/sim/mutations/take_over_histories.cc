@@ -276,19 +276,23 @@ std::optional<std::string> index_in_log() {
 }
 
 constexpr RuleHistory kHistories[] = {
-    {Rule::kLiveAfterLook, "VALAFTER", "live after a look at the manifest", live_after_look},
-    {Rule::kNextSeq, "NEXT412", "behind a foreign epoch-start", next_after_taken},
-    {Rule::kNextSeq, "NEXTIDX", "positions keep where the log goes on", next_of_kept_position},
-    {Rule::kBelieveAfterLook, "VALREAD", "the log is believed after a look", believe_after_look},
-    {Rule::kOwnEpochStart, "OWNES", "its own epoch-start read back", own_epoch_start},
-    {Rule::kIndexLate, "IDXLATE", "the epoch-start enters the index late", index_late},
-    {Rule::kIndexNotBefore, "LMLS", "no index from before the log's start", index_not_before},
-    {Rule::kIndexInLog, "index in log", "no index of another log", index_in_log},
-    {Rule::kFollowerLook, "FOLVAL", "a follower looks at the log's start", follower_look},
-    {Rule::kEpochOrder, "EPOCHCHK", "no older epoch in the log", older_epoch},
-    {Rule::kEpochOrder, "EPOCHCHK", "no epoch that never began", epoch_that_never_began},
+    {Rule::kLiveAfterLook, "live_after_look", "live after a look at the manifest", live_after_look},
+    {Rule::kNextSeq, "next_after_taken", "behind a foreign epoch-start", next_after_taken},
+    {Rule::kNextSeq, "next_of_kept_position", "positions keep where the log goes on",
+     next_of_kept_position},
+    {Rule::kBelieveAfterLook, "believe_after_look", "the log is believed after a look",
+     believe_after_look},
+    {Rule::kOwnEpochStart, "own_epoch_start", "its own epoch-start read back", own_epoch_start},
+    {Rule::kIndexLate, "index_late", "the epoch-start enters the index late", index_late},
+    {Rule::kIndexNotBefore, "index_not_before", "no index from before the log's start",
+     index_not_before},
+    {Rule::kIndexInLog, "index_in_log", "no index of another log", index_in_log},
+    {Rule::kFollowerLook, "follower_look", "a follower looks at the log's start", follower_look},
+    {Rule::kEpochOrder, "older_epoch", "no older epoch in the log", older_epoch},
+    {Rule::kEpochOrder, "epoch_that_never_began", "no epoch that never began",
+     epoch_that_never_began},
     {Rule::kHole, "hole", "no start on a log with a hole", hole},
-    {Rule::kNonce, "NONCE", "two takers of one epoch", nonce},
+    {Rule::kNonce, "nonce", "two takers of one epoch", nonce},
 };
 
 }  // namespace
