@@ -8,7 +8,8 @@ import { V86 } from "v86";
 export const here = path.dirname(fileURLToPath(import.meta.url));
 export const TERMINALS = 3;
 const CONTROL = 3; // hvc3
-const WRITE_MAX = 4096; // the guest gives the device buffers of a page
+const PAGE = 4096;
+const WRITE_MAX = PAGE; // the guest gives the device buffers of a page
 const WINDOW = 12; // of its 16 buffers; what finds none is dropped without a word
 
 const buffer = (file) => {
@@ -152,10 +153,10 @@ export class Machine {
   }
 
   // --- files that programs in the guest ask for
-  open({ stream, file }) {
+  open({ stream, file, part, pages }) {
     const bytes = this.files[file];
-    const state = { bytes, sent: 0, taken: 0, flying: [] };
     if (!bytes) return void this.request("end", { stream, error: "no such file" });
+    const state = { bytes, sent: 0, flying: [], part, pages, turn: 0 };
     this.streams.set(stream, state);
     this.pump(stream, state);
   }
@@ -163,22 +164,40 @@ export class Machine {
   acknowledge({ stream, bytes }) {
     const state = this.streams.get(stream);
     if (!state) return;
-    state.taken = bytes;
     while (state.flying.length && state.flying[0] <= bytes) state.flying.shift();
     this.pump(stream, state);
   }
 
   pump(stream, state) {
-    while (state.flying.length < WINDOW && state.sent < state.bytes.length) {
-      const size = Math.min(WRITE_MAX - 40, state.bytes.length - state.sent);
-      const head = Buffer.from(`0 data stream=${stream} size=${size}\n`);
-      this.write(CONTROL, Buffer.concat([head, state.bytes.subarray(state.sent, state.sent + size)]));
-      state.sent += size;
+    const parts = state.pages.length && (state.pages.length * PAGE) / state.part;
+    while (state.flying.length < (parts || WINDOW) && state.sent < state.bytes.length) {
+      state.sent += parts ? this.fill(stream, state, parts) : this.sendData(stream, state);
       state.flying.push(state.sent);
     }
     if (state.sent === state.bytes.length && this.streams.delete(stream)) {
       this.request("end", { stream });
     }
+  }
+
+  /** Writes into the guest's memory, where the guest has said that it may. */
+  fill(stream, state, parts) {
+    const size = Math.min(state.part, state.bytes.length - state.sent);
+    const first = (state.turn * state.part) / PAGE;
+    for (let at = 0; at < size; at += PAGE) {
+      const from = state.sent + at;
+      const chunk = state.bytes.subarray(from, Math.min(from + PAGE, state.sent + size));
+      this.emulator.write_memory(chunk, state.pages[first + at / PAGE] * PAGE);
+    }
+    this.write(CONTROL, Buffer.from(`0 filled stream=${stream} part=${state.turn} size=${size}\n`));
+    state.turn = (state.turn + 1) % parts;
+    return size;
+  }
+
+  sendData(stream, state) {
+    const size = Math.min(WRITE_MAX - 40, state.bytes.length - state.sent);
+    const head = Buffer.from(`0 data stream=${stream} size=${size}\n`);
+    this.write(CONTROL, Buffer.concat([head, state.bytes.subarray(state.sent, state.sent + size)]));
+    return size;
   }
 
   async destroy() {

@@ -85,6 +85,12 @@ void tell(const char* format, ...) {
       if (!larger) break;
       line = larger;
       n += put_json(line + n, text, size);
+    } else if (*f == 'R') {
+      const char* text = va_arg(list, const char*);
+      char* larger = realloc(line, capacity += strlen(text));
+      if (!larger) break;
+      line = larger;
+      n += (size_t)sprintf(line + n, "%s", text);
     } else {
       n += (size_t)sprintf(line + n, "%lu", va_arg(list, unsigned long));
     }
@@ -213,8 +219,12 @@ static void on_request(const struct request* request) {
   if (strcmp(verb, "umount") == 0) {
     return answer(request, verb, unmount_volume(number_argument(request, "force", 0)));
   }
+  if (strcmp(verb, "filled") == 0) {
+    return stream_filled(number_argument(request, "stream", 0), number_argument(request, "part", 0),
+                         number_argument(request, "size", 0));
+  }
   if (strcmp(verb, "end") == 0) {
-    return stream_end(number_argument(request, "stream", kStreams), argument(request, "error"));
+    return stream_end(number_argument(request, "stream", 0), argument(request, "error"));
   }
   reply_error(request->id, verb, ENOSYS);
 }
@@ -228,7 +238,7 @@ static void on_line(char* line) {
   request.arguments = line + strspn(line, " ");
   if (!request.verb[0]) return;
   if (strcmp(request.verb, "data") == 0) {
-    data_stream = number_argument(&request, "stream", kStreams);
+    data_stream = number_argument(&request, "stream", 0);
     data_left = number_argument(&request, "size", 0);
   } else {
     on_request(&request);

@@ -38,7 +38,8 @@ const char* argument(const struct request* request, const char* key);  // decode
 unsigned long number_argument(const struct request* request, const char* key, unsigned long other);
 void reply_ok(unsigned long id);
 void reply_error(unsigned long id, const char* what, int error);
-// printf to the control line; %J takes a string and a length (size_t) and writes it as JSON.
+// To the control line: %u is an unsigned long, %J a string and its length (size_t), written as JSON,
+// %R a string that is JSON already.
 void tell(const char* format, ...);
 
 // --- machine.c: the machine's own state. Each returns 0, or an errno.
@@ -72,6 +73,14 @@ int streams_fd(void);
 void stream_accept(void);
 int stream_poll(int index, short* events);
 void stream_ready(int index, short events);
-void stream_data(unsigned index, const char* bytes, size_t size);
-void stream_end(unsigned index, const char* error);
+void stream_data(unsigned number, const char* bytes, size_t size);
+void stream_filled(unsigned number, unsigned part, size_t size);
+void stream_end(unsigned number, const char* error);
+
+// --- area.c: memory that the host fills by itself, for one stream at a time
+enum { kAreaParts = 2, kAreaPart = 256 * 1024 };
+const char* area_take(void);  // the pages' numbers, as JSON; null if it is taken or cannot be had
+void area_leave(void);
+const char* area_part(unsigned part);
+
 int host_main(int count, char** arguments);

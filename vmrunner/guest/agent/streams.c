@@ -2,8 +2,8 @@
 //   file NAME    the bytes of a file of the host, until the connection ends
 //   tell TEXT    an event for the page
 //   poweroff, reboot
-// A file's bytes come over the control line in pieces, acknowledged as the program takes them, so
-// that a slow program holds up its own file only.
+// A file's bytes come in pieces, over the control line or in the area, acknowledged as the program
+// takes them, so that a slow program holds up its own file only.
 #include "guest.h"
 
 #include <errno.h>
@@ -27,6 +27,9 @@ struct stream {
   size_t question_size;
   char* bytes;         // come, and not yet taken
   size_t first, size;
+  bool area;           // its bytes come in the area's parts, in turn
+  unsigned part;       // the next one to be taken
+  size_t left[kAreaParts], done;
   unsigned long taken, told;
 };
 static struct stream streams[kStreams] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
@@ -60,14 +63,19 @@ void stream_accept(void) {
 }
 
 static void finish(struct stream* stream) {
+  if (stream->area) area_leave();
   close(stream->fd);
   free(stream->bytes);
   *stream = (struct stream){.fd = -1};
 }
 
+static bool has_bytes(const struct stream* stream) {
+  return stream->size > 0 || stream->left[stream->part] > 0;
+}
+
 int stream_poll(int index, short* events) {
   const struct stream* stream = &streams[index];
-  *events = stream->asked ? (stream->size ? POLLOUT : 0) : POLLIN;
+  *events = stream->asked ? (has_bytes(stream) ? POLLOUT : 0) : POLLIN;
   return stream->fd;
 }
 
@@ -77,34 +85,68 @@ static void ask(struct stream* stream) {
   stream->asked = true;
   if (strncmp(text, "file ", 5) == 0) {
     if (control_fd() < 0) return finish(stream);
-    tell("{\"event\":\"want\",\"stream\":%u,\"file\":%J}", (unsigned long)stream->number, text + 5,
-         strlen(text + 5));
+    const char* pages = area_take();
+    stream->area = pages != NULL;
+    tell("{\"event\":\"want\",\"stream\":%u,\"file\":%J,\"part\":%u,\"pages\":%R}",
+         (unsigned long)stream->number, text + 5, strlen(text + 5), (unsigned long)kAreaPart,
+         pages ? pages : "[]");
     return;
   }
-  if (strncmp(text, "tell ", 5) == 0) tell("{\"event\":\"told\",\"text\":%J}", text + 5, strlen(text + 5));
+  if (strncmp(text, "tell ", 5) == 0) {
+    tell("{\"event\":\"told\",\"text\":%J}", text + 5, strlen(text + 5));
+  }
   if (strcmp(text, "poweroff") == 0) go_down(false, 0);
   if (strcmp(text, "reboot") == 0) go_down(true, 0);
   finish(stream);
 }
 
+// The next bytes for the program, from the area or from what came over the line.
+static size_t next_bytes(const struct stream* stream, const char** bytes) {
+  if (stream->left[stream->part] > 0) {
+    *bytes = area_part(stream->part) + stream->done;
+    return stream->left[stream->part];
+  }
+  *bytes = stream->bytes + stream->first;
+  return kWindow - stream->first < stream->size ? kWindow - stream->first : stream->size;
+}
+
+static void advance(struct stream* stream, size_t size) {
+  stream->taken += (unsigned long)size;
+  if (stream->left[stream->part] == 0) {
+    stream->first = (stream->first + size) % kWindow;
+    stream->size -= size;
+    return;
+  }
+  stream->done += size;
+  stream->left[stream->part] -= size;
+  if (stream->left[stream->part] == 0) {
+    stream->part = (stream->part + 1) % kAreaParts;
+    stream->done = 0;
+  }
+}
+
+static void acknowledge(struct stream* stream) {
+  stream->told = stream->taken;
+  tell("{\"event\":\"took\",\"stream\":%u,\"bytes\":%u}", (unsigned long)stream->number,
+       stream->taken);
+}
+
 static void pass_on(struct stream* stream) {
-  while (stream->size > 0) {
-    const size_t run = kWindow - stream->first < stream->size ? kWindow - stream->first : stream->size;
-    const ssize_t done = write(stream->fd, stream->bytes + stream->first, run);
+  const unsigned part = stream->part;
+  while (has_bytes(stream)) {
+    const char* bytes;
+    const size_t run = next_bytes(stream, &bytes);
+    const ssize_t done = write(stream->fd, bytes, run);
     if (done <= 0) {
       if (errno == EAGAIN || errno == EINTR) break;
       tell("{\"event\":\"gone\",\"stream\":%u}", (unsigned long)stream->number);
       return finish(stream);
     }
-    stream->first = (stream->first + (size_t)done) % kWindow;
-    stream->size -= (size_t)done;
-    stream->taken += (unsigned long)done;
+    advance(stream, (size_t)done);
   }
-  if (stream->taken - stream->told >= kAcknowledge || (stream->size == 0 && stream->taken != stream->told)) {
-    stream->told = stream->taken;
-    tell("{\"event\":\"took\",\"stream\":%u,\"bytes\":%u}", (unsigned long)stream->number, stream->taken);
-  }
-  if (stream->ending && stream->size == 0) finish(stream);
+  const bool much = stream->area ? stream->part != part : stream->taken - stream->told >= kAcknowledge;
+  if (much || (!has_bytes(stream) && stream->taken != stream->told)) acknowledge(stream);
+  if (stream->ending && !has_bytes(stream)) finish(stream);
 }
 
 void stream_ready(int index, short events) {
@@ -150,12 +192,18 @@ void stream_data(unsigned number, const char* bytes, size_t size) {
   pass_on(stream);
 }
 
+void stream_filled(unsigned number, unsigned part, size_t size) {
+  struct stream* stream = find(number);
+  if (!stream || !stream->area || part >= kAreaParts || size > kAreaPart) return;
+  stream->left[part] = size;
+  pass_on(stream);
+}
+
 void stream_end(unsigned number, const char* error) {
   struct stream* stream = find(number);
   if (!stream) return;
   stream->ending = true;
-  if (error) stream->size = 0;
-  if (stream->size == 0) finish(stream);
+  if (error || !has_bytes(stream)) finish(stream);
 }
 
 // `host file NAME`, `host tell TEXT`, `host poweroff`, `host reboot`.
