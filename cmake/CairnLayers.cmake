@@ -13,9 +13,12 @@ set(CAIRN_LAYER_engine base runtime format object_store index)
 # Of wire, vfs needs the ACLs of extended attributes: the kernel's encoding, not the bucket's.
 set(CAIRN_LAYER_vfs base runtime wire format engine)
 set(CAIRN_LAYER_fuse base runtime vfs)
-set(CAIRN_LAYER_ninep base runtime wire p9 vfs)
+set(CAIRN_LAYER_sockets base runtime)
+set(CAIRN_LAYER_ninep base runtime wire p9 vfs sockets)
+set(CAIRN_LAYER_web base runtime sockets)
 set(CAIRN_LAYER_admin base runtime)
-set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse ninep admin)
+set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse ninep
+    web admin)
 
 # What nearly every file includes, parsed once per library.
 set(CAIRN_PRECOMPILED <algorithm> <chrono> <coroutine> <cstdint> <cstring> <functional> <map>

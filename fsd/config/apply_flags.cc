@@ -50,10 +50,13 @@ Result<void> apply_flags(Settings& settings, const Flags& flags,
   if (!flags.ninep.empty()) {
     TRY(settings.ninep, ninep_servers(flags.ninep, working_directory));
   }
-  if (flags.web) {
-    TRY(auto address, parse_listen_address(*flags.web));
+  if (!flags.web.empty()) {
     if (!settings.web) settings.web.emplace();
-    settings.web->addresses = {std::move(address)};
+    settings.web->addresses.clear();
+    for (const std::string& flag : flags.web) {
+      TRY(auto address, parse_listen_address(flag));
+      settings.web->addresses.push_back(std::move(address));
+    }
   }
   if (flags.cache_dir) {
     TRY(settings.cache.dir, absolute_path("--cache-dir", *flags.cache_dir, working_directory));

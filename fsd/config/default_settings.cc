@@ -92,16 +92,26 @@ mountpoint = "/mnt/cairn"
 # Give users the groups that they have on this machine.
 # lookup_groups = true
 
-# File manager, status and a Linux machine in the browser (not in this version yet).
+# The web page, a Linux machine in the browser, and 9P2000.L over WebSockets (/ws/9p); --web does
+# the same.
 # [servers.webui]
 # addresses = ["127.0.0.1:8080"]
-# Who the file manager acts as, and the machine's ordinary user.
+# Who the file manager acts as, and the machine's ordinary user. This user needs no password on this
+# machine, nor do root and the daemon's user.
 # uid = 1000
 # gid = 1000
-# The machine's root is root on the volume.
+# The machine's root is root on the volume, and its users are who they say; else all are uid and
+# gid. By default only if every address is loopback.
 # guest_root = true
 # Required unless every address is loopback.
 # password = "${CAIRN_WEB_PASSWORD}"
+# The names that browsers reach it by, if not by the addresses; needed behind a proxy.
+# hosts = ["cairn.example.org"]
+# Origins of other pages that may use it.
+# origins = ["https://other.example.org"]
+# Where the page and the machine's image are, if not where they are installed.
+# page_dir = "/usr/share/cairn/web"
+# vm_dir = "/usr/share/cairn/vm"
 )toml";
 }
 

@@ -78,16 +78,20 @@ class TableWriter {
   void addresses(const char* name, const std::vector<ListenAddress>& values) {
     std::vector<std::string> texts;
     for (const ListenAddress& value : values) texts.push_back(value.text());
-    networks(name, texts);
+    list(name, texts);
   }
-  void networks(const char* name, const std::vector<std::string>& values) {
-    if (values.empty()) return;
-    std::string list;
-    for (const std::string& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
-    line(name, '[' + list + ']');
+  void texts(const char* name, const std::vector<std::string>& values, bool (*)(std::string_view),
+             const char*) {
+    list(name, values);
   }
 
  private:
+  void list(const char* name, const std::vector<std::string>& values) {
+    if (values.empty()) return;
+    std::string all;
+    for (const std::string& value : values) all += (all.empty() ? "" : ", ") + quoted(value);
+    line(name, '[' + all + ']');
+  }
   void line(const char* name, const std::string& value) {
     out_ += std::string(name) + " = " + value + '\n';
   }

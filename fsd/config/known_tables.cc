@@ -26,7 +26,7 @@ struct NameCollector {
   CAIRN_COLLECT(integers)
   CAIRN_COLLECT(gigabytes)
   CAIRN_COLLECT(addresses)
-  CAIRN_COLLECT(networks)
+  CAIRN_COLLECT(texts)
 #undef CAIRN_COLLECT
   template <class E>
   void choice(const char* name, E&, schema::Choices<E>) {

@@ -63,4 +63,27 @@ bool is_network(std::string_view text) {
   return parse_whole(text.substr(slash + 1), bits) && bits <= (v4 ? 32U : 128U);
 }
 
+bool is_web_host(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool is_six = text.starts_with('[');
+  if (colon != text.npos && !(is_six && text.ends_with(']'))) {
+    std::uint16_t port = 0;
+    if (!parse_whole(text.substr(colon + 1), port)) return false;
+    text = text.substr(0, colon);
+  }
+  if (is_six) {
+    return text.ends_with(']') && is_ip(AF_INET6, std::string(text.substr(1, text.size() - 2)));
+  }
+  constexpr std::string_view kCharacters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+  return !text.empty() && text.find_first_not_of(kCharacters) == text.npos;
+}
+
+bool is_web_origin(std::string_view text) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (text.starts_with(scheme)) return is_web_host(text.substr(scheme.size()));
+  }
+  return false;
+}
+
 }  // namespace cairn::config

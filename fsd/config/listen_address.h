@@ -25,4 +25,9 @@ struct ListenAddress {
 /// "10.0.0.0/8", "fd00::/8", or one address.
 [[nodiscard]] bool is_network(std::string_view text);
 
+/// "cairn.example.org", with or without a port; an address, if IPv6, in brackets.
+[[nodiscard]] bool is_web_host(std::string_view text);
+/// "https://" or "http://", and such a host.
+[[nodiscard]] bool is_web_origin(std::string_view text);
+
 }  // namespace cairn::config

@@ -131,12 +131,11 @@ class TableReader {
       out.push_back(*std::move(address));
     }
   }
-  void networks(const char* name, std::vector<std::string>& out) {
+  void texts(const char* name, std::vector<std::string>& out, bool (*is_right)(std::string_view),
+             const char* expected) {
     out = take_texts(name);
     for (const std::string& text : out) {
-      if (!is_network(text)) {
-        return fail(name, "expected networks such as \"10.0.0.0/8\" or \"fd00::/8\"");
-      }
+      if (!is_right(text)) return fail(name, expected);
     }
   }
 

@@ -27,7 +27,7 @@ struct Flags {
   std::optional<std::string> storage;
   std::optional<std::string> mount;
   std::vector<std::string> ninep;  // addresses, or paths of Unix sockets; instead of the file's
-  std::optional<std::string> web;  // instead of the file's addresses
+  std::vector<std::string> web;    // addresses, instead of the file's
   std::optional<std::string> cache_dir;
   bool read_only = false;
   std::optional<std::string> snapshot;  // implies read_only

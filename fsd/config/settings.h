@@ -94,8 +94,8 @@ struct FuseSettings {
 struct NinepSettings {
   std::vector<ListenAddress> addresses;
   std::string unix_socket;
-  FileMode unix_socket_mode{0666};  // who may be whom is decided by the peer's uid
-  std::vector<std::string> allow;   // networks (10.0.0.0/8) that may connect from elsewhere
+  FileMode unix_socket_mode{0666};          // who may be whom is decided by the peer's uid
+  std::vector<std::string> allow;           // networks (10.0.0.0/8) that may connect from elsewhere
   std::vector<std::uint32_t> trusted_uids;  // local users who may be anybody, besides root
   bool read_only = false;
   Squash squash = Squash::kNone;
@@ -111,8 +111,12 @@ struct WebSettings {
   std::vector<ListenAddress> addresses;
   std::uint32_t uid = 1000;
   std::uint32_t gid = 1000;
-  bool guest_root = true;
+  std::optional<bool> guest_root;  // empty: yes, if every address is loopback
   std::optional<Secret> password;
+  std::vector<std::string> hosts;    // names that it is reached by; empty: its addresses
+  std::vector<std::string> origins;  // let in besides those of the hosts
+  std::string page_dir;              // empty: where the page is installed or built
+  std::string vm_dir;                // ... and the guest's image
   bool operator==(const WebSettings&) const = default;
 };
 
@@ -127,7 +131,7 @@ struct Settings {
   // From the command line alone.
   std::string name = "cairn";  // of the daemon: its control socket and its cache
   bool read_only = false;
-  std::string snapshot;  // serve this snapshot, read-only
+  std::string snapshot;           // serve this snapshot, read-only
   bool secrets_are_open = false;  // the file has secrets in it, and everybody may read it
   bool operator==(const Settings&) const = default;
 };

@@ -115,7 +115,8 @@ void visit(V& v, NinepSettings& s) {
   v.addresses("addresses", s.addresses);
   v.path("unix_socket", s.unix_socket);
   v.parsed("unix_socket_mode", s.unix_socket_mode, &parse_file_mode, &print_file_mode);
-  v.networks("allow", s.allow);
+  v.texts("allow", s.allow, &is_network,
+          "expected networks such as \"10.0.0.0/8\" or \"fd00::/8\"");
   v.integers("trusted_uids", s.trusted_uids, 0, kIdMax);
   v.boolean("read_only", s.read_only);
   v.choice(
@@ -135,6 +136,12 @@ void visit(V& v, WebSettings& s) {
   v.integer("gid", s.gid, 0, kIdMax);
   v.boolean("guest_root", s.guest_root);
   v.secret("password", s.password);
+  v.texts("hosts", s.hosts, &is_web_host,
+          "expected names such as \"cairn.example.org\" or \"cairn.example.org:8443\"");
+  v.texts("origins", s.origins, &is_web_origin,
+          "expected origins such as \"https://cairn.example.org\"");
+  v.path("page_dir", s.page_dir);
+  v.path("vm_dir", s.vm_dir);
 }
 
 /// The tables that are there once, with the name of each.

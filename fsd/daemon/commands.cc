@@ -53,7 +53,7 @@ Result<config::Settings> read_settings(const Arguments& arguments) {
   flags.storage = given(arguments.storage);
   flags.mount = given(arguments.mount);
   flags.ninep = arguments.ninep;
-  if (!arguments.web.empty()) flags.web = arguments.web.front();
+  flags.web = arguments.web;
   flags.cache_dir = given(arguments.cache_dir);
   flags.read_only = arguments.read_only;
   flags.snapshot = given(arguments.snapshot);
@@ -224,7 +224,7 @@ void add_serve_options(CLI::App& command, Arguments& arguments) {
   command.add_option("--mount", arguments.mount, "mount the volume on this directory");
   command.add_option("--ninep", arguments.ninep,
                      "serve 9P2000.L there: HOST:PORT, or the path of a socket");
-  command.add_option("--web", arguments.web, "(to come) serve the web page on this address");
+  command.add_option("--web", arguments.web, "serve the web page and WebSockets there: HOST:PORT");
   command.add_option("--cache-dir", arguments.cache_dir, "where the local index and cache lie");
   command.add_flag("--read-only", arguments.read_only, "change nothing in the bucket");
   command.add_option("--snapshot", arguments.snapshot, "(to come) serve this snapshot, read-only");

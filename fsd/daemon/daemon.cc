@@ -63,15 +63,15 @@ Result<void> check_supported(const config::Settings& settings) {
     return Error(std::make_error_code(std::errc::invalid_argument),
                  "nothing says where the volume is: set storage.url or give --storage");
   }
-  if (settings.web && !settings.web->addresses.empty()) return not_yet("servers.webui");
   if (!settings.snapshot.empty()) return not_yet("--snapshot");
   if (settings.filesystem.durability == config::Durability::kLocal) {
     return not_yet("filesystem.durability = \"local\"");
   }
-  if (!settings.fuse && settings.ninep.empty()) {
+  if (!settings.fuse && settings.ninep.empty() && !settings.web) {
     return Error(std::make_error_code(std::errc::invalid_argument),
-                 "there is nothing to serve: give --mount DIR or --ninep ADDRESS, or set "
-                 "servers.fuse.mountpoint or servers.ninep.addresses");
+                 "there is nothing to serve: give --mount DIR, --ninep ADDRESS or --web ADDRESS, "
+                 "or set servers.fuse.mountpoint, servers.ninep.addresses or "
+                 "servers.webui.addresses");
   }
   return {};
 }
@@ -309,7 +309,8 @@ void Daemon::warn_if_versioned() {
 
 Result<void> Daemon::open_doors() {
   TRY(doors_, Doors::open(runtime_, *vfs_, settings_, cache_dir_,
-                          [this] { waiter_->stop("the mount was taken away"); }));
+                          {.on_unmounted = [this] { waiter_->stop("the mount was taken away"); },
+                           .status = [this] { return answer("status"); }}));
   return {};
 }
 

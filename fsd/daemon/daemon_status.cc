@@ -95,6 +95,9 @@ std::string Daemon::status(nlohmann::json report) {
   report["memory"] = {{"anonymous_bytes", anonymous_memory()}};
   if (!settings_.aws.endpoint.empty()) report["endpoint"] = settings_.aws.endpoint;
   if (store_made_) report["store"] = store_status(*store_);
+  if (const web::WebServer* web = doors_->web()) {
+    report["web"] = {{"addresses", web->addresses()}, {"connections", web->connections()}};
+  }
   if (failure_) report["failed"] = failure_->message();
   return report.dump();
 }

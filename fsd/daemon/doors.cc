@@ -4,6 +4,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/daemon/ninep_options.h"
+#include "fsd/daemon/web_options.h"
 #include "fsd/runtime/blocking.h"
 
 namespace cairn::daemon {
@@ -25,13 +26,13 @@ fuse::IoUring to_io_uring(config::IoUring setting) {
 
 Result<std::unique_ptr<Doors>> Doors::open(RealRuntime& runtime, vfs::Vfs& vfs,
                                            const config::Settings& settings,
-                                           const std::string& cache_dir,
-                                           std::function<void()> on_unmounted) {
+                                           const std::string& cache_dir, Callbacks callbacks) {
   std::unique_ptr<Doors> doors(new Doors(runtime, vfs));
   if (settings.fuse) {
-    TRY_OK(doors->open_fuse(settings, cache_dir, std::move(on_unmounted)));
+    TRY_OK(doors->open_fuse(settings, cache_dir, std::move(callbacks.on_unmounted)));
   }
-  if (!settings.ninep.empty()) TRY_OK(doors->open_ninep(settings));
+  if (!settings.ninep.empty() || settings.web) TRY_OK(doors->open_ninep(settings));
+  if (settings.web) TRY_OK(doors->open_web(settings, std::move(callbacks.status)));
   call_blocking(runtime.runtime().core, [&] { vfs.set_listener(&doors->changes_); });
   return doors;
 }
@@ -62,11 +63,31 @@ Result<void> Doors::open_ninep(const config::Settings& settings) {
   return {};
 }
 
+Result<void> Doors::open_web(const config::Settings& settings,
+                             std::function<Task<std::string>()> status) {
+  web::WebServer::Options options = web_options(settings);
+  options.site.status = std::move(status);
+  options.site.sockets.push_back(
+      {.path = "/ws/9p",
+       .subprotocols = {},
+       .message_bytes_max = p9::Limits().message_bytes_max,
+       .accept = [this](std::shared_ptr<MessageSocket> socket, const web::WebPeer& peer,
+                        std::string_view) {
+         return ninep_->accept(std::move(socket),
+                               {.trusted = true, .uid = p9::kNobody, .name = "web " + peer.name});
+       }});
+  warn_of_missing_files(options.site);
+  TRY(web_, web::WebServer::start(runtime_.runtime(), runtime_.io(), std::move(options)));
+  for (const std::string& address : web_->addresses()) log::info("ready web http://{}", address);
+  return {};
+}
+
 Doors::~Doors() { stop(); }
 
 void Doors::stop() {
   if (std::exchange(stopped_, true)) return;
   call_blocking(runtime_.runtime().core, [&] { vfs_.set_listener(nullptr); });
+  if (web_) web_->stop();
   if (ninep_) ninep_->stop();
   if (fuse_) fuse_->stop();
 }
@@ -74,9 +95,14 @@ void Doors::stop() {
 std::string Doors::summary() const {
   std::string text;
   if (fuse_) text += " on " + fuse_->mountpoint();
-  if (!ninep_) return text;
-  for (const std::string& address : ninep_->addresses()) {
-    text += (text.empty() ? " by 9P at " : " and by 9P at ") + address;
+  const auto add = [&text](const char* how, const std::string& address) {
+    text += (text.empty() ? "" : " and") + (how + address);
+  };
+  if (ninep_) {
+    for (const std::string& address : ninep_->addresses()) add(" by 9P at ", address);
+  }
+  if (web_) {
+    for (const std::string& address : web_->addresses()) add(" at http://", address);
   }
   return text;
 }

@@ -1,5 +1,7 @@
 #include "fsd/daemon/ninep_options.h"
 
+#include "fsd/daemon/web_options.h"
+
 namespace cairn::daemon {
 namespace {
 
@@ -50,6 +52,17 @@ Result<p9::NinepServer::Listener> to_listener(const config::NinepSettings& setti
   return listener;
 }
 
+/// What guests see by WebSocket.
+p9::Export guest_export(const config::Settings& settings) {
+  const config::WebSettings& web = *settings.web;
+  return {.read_only = settings.read_only,
+          .squash = web_guest_root(web) ? p9::Squash::kNone : p9::Squash::kAll,
+          .squash_uid = web.uid,
+          .squash_gid = web.gid,
+          .uids = {},
+          .gids = {}};
+}
+
 }  // namespace
 
 Result<p9::NinepServer::Options> ninep_options(const config::Settings& settings) {
@@ -59,6 +72,7 @@ Result<p9::NinepServer::Options> ninep_options(const config::Settings& settings)
     TRY(auto listener, to_listener(one, settings.read_only));
     options.listeners.push_back(std::move(listener));
   }
+  if (settings.web) options.message_export = guest_export(settings);
   return options;
 }
 

@@ -118,10 +118,13 @@ THIRD_PARTY = [
     (r"pugixml", {"s3"}),
     (r"boost/", {"runtime", "s3", FRONTENDS, "daemon"}),
     (r"xxhash", {"format", "object_store", "index"}),
-    (r"zstd|lz4|openssl/|sodium", {"format", "s3", "object_store"}),
+    (r"sodium", {"format", "web"}),
+    (r"zstd|lz4|openssl/", {"format", "s3", "object_store"}),
     (r"CLI/", {"daemon"}),
     (r"spdlog/|tl/expected", {"base"}),
 ]
+# Each file that includes it takes many seconds more to compile.
+BEAST = {"fsd/frontends/web/http_connection.cc", "fsd/frontends/web/web_socket.cc"}
 
 
 def third_party(tree: Tree) -> Iterator[Offence]:
@@ -131,6 +134,9 @@ def third_party(tree: Tree) -> Iterator[Offence]:
             continue
         homes = {layer, FRONTENDS} if path.startswith("fsd/frontends/") else {layer}
         for number, name in includes(tree, path):
+            if name.startswith("boost/beast") and path not in BEAST:
+                where = " and ".join(sorted(BEAST))
+                yield Offence(path, number, "third-party", f"{name} is seen only in {where}")
             for pattern, allowed in THIRD_PARTY:
                 if re.match(pattern, name) and not homes & allowed:
                     where = " and ".join(sorted(allowed)) or "main.cc"

@@ -103,6 +103,15 @@ class TidyTest(unittest.TestCase):
         main = {"fsd/main.cc": "#include <CLI/CLI.hpp>\n#include <boost/asio.hpp>\n"}
         self.assertEqual(self.offences(main), [])
 
+    def test_beast_is_seen_in_two_files(self):
+        readme = {"fsd/frontends/README.md": "", "fsd/frontends/web/README.md": ""}
+        layers = {"cmake/CairnLayers.cmake": LAYERS + "set(CAIRN_LAYER_web base)\n", **readme}
+        include = "#include <boost/beast/http.hpp>\n"
+        for name in ("http_connection.cc", "web_socket.cc"):
+            self.assertEqual(self.offences({f"fsd/frontends/web/{name}": include, **layers}), [])
+        other = {"fsd/frontends/web/site.cc": include, **layers}
+        self.assertEqual(self.offences(other), ["third-party"])
+
     def test_file_size_is_a_ratchet(self):
         self.assertEqual(self.offences({"fsd/base/b.cc": "\n" * 600}), [])
         long = {"fsd/base/b.cc": "\n" * 601}

@@ -1,25 +1,22 @@
 #include "fsd/frontends/ninep/ninep_server.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <unordered_map>
 
 #include "fsd/base/log.h"
+#include "fsd/frontends/ninep/message_session.h"
 #include "fsd/frontends/ninep/stream_connection.h"
 #include "fsd/frontends/ninep/system_users.h"
+#include "fsd/frontends/sockets/acceptor.h"
+#include "fsd/frontends/sockets/listening_socket.h"
 
 namespace cairn::p9 {
 namespace {
@@ -27,60 +24,9 @@ namespace {
 /// A client whose machine is gone keeps its locks for about a minute and a half.
 constexpr int kKeepAliveAfterS = 60;
 constexpr int kKeepAliveEveryS = 10;
-constexpr int kKeepAliveCount = 3;
 
-constexpr Duration kPauseWithoutDescriptors = std::chrono::milliseconds(100);
 constexpr Duration kBetweenRefusalsTold = std::chrono::seconds(1);
-
-void set_option(int socket, int level, int name, int value) {
-  // Each is a comfort; none is worth refusing a client for.
-  static_cast<void>(::setsockopt(socket, level, name, &value, sizeof value));
-}
-
-void tune_tcp(int socket) {
-  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveAfterS);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveEveryS);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveCount);
-  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
-             (kKeepAliveAfterS + kKeepAliveCount * kKeepAliveEveryS) * 1000);
-}
-
-struct Listening {
-  UniqueFd socket;
-  std::string name;
-  std::string unix_path;  // to be removed at the end; empty for TCP
-};
-
-Result<Listening> listen_tcp(const NinepServer::Address& address) {
-  sockaddr_storage where{};
-  socklen_t length = 0;
-  const std::string name = fmt::format("{}:{}", address.host, address.port);
-  auto& four = reinterpret_cast<sockaddr_in&>(where);
-  auto& six = reinterpret_cast<sockaddr_in6&>(where);
-  if (inet_pton(AF_INET, address.host.c_str(), &four.sin_addr) == 1) {
-    four.sin_family = AF_INET;
-    four.sin_port = htons(address.port);
-    length = sizeof four;
-  } else if (inet_pton(AF_INET6, address.host.c_str(), &six.sin6_addr) == 1) {
-    six.sin6_family = AF_INET6;
-    six.sin6_port = htons(address.port);
-    length = sizeof six;
-  } else {
-    return system_error(EINVAL, "servers.ninep needs an IP address", name);
-  }
-  UniqueFd socket(::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return system_error(errno, "no socket for 9P", name);
-  set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&where), length) != 0 ||
-      ::listen(socket.get(), SOMAXCONN) != 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&where), &length) != 0) {
-    return system_error(errno, "9P cannot listen there", name);
-  }
-  const std::uint16_t port = where.ss_family == AF_INET ? four.sin_port : six.sin6_port;
-  return Listening{std::move(socket), fmt::format("{}:{}", address.host, ntohs(port)), ""};
-}
+constexpr const char* kStopping = "the daemon is stopping";
 
 /// Takes the place of a socket that nobody listens on.
 Result<void> clear_unix_path(const sockaddr_un& where) {
@@ -99,7 +45,7 @@ Result<void> clear_unix_path(const sockaddr_un& where) {
   return {};
 }
 
-Result<Listening> listen_unix(const std::string& path, std::uint32_t mode) {
+Result<sockets::ListeningSocket> listen_unix(const std::string& path, std::uint32_t mode) {
   sockaddr_un where{};
   where.sun_family = AF_UNIX;
   if (path.size() >= sizeof where.sun_path) {
@@ -113,7 +59,7 @@ Result<Listening> listen_unix(const std::string& path, std::uint32_t mode) {
       ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
     return system_error(errno, "9P cannot listen there", path);
   }
-  return Listening{std::move(socket), path, path};
+  return sockets::ListeningSocket{std::move(socket), path};
 }
 
 }  // namespace
@@ -134,6 +80,7 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
 
   Result<void> listen();
   void stop();
+  std::shared_ptr<MessageSocket::User> accept(std::shared_ptr<MessageSocket> socket, Peer peer);
   std::vector<std::string> names() const;
   std::size_t connections() const;
 
@@ -149,52 +96,50 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
 
  private:
   struct Socket {
-    Socket(boost::asio::io_context& io, Listening listening, const Listener& listener)
-        : listening(std::move(listening)),
-          descriptor(io, this->listening.socket.get()),
+    Socket(boost::asio::io_context& io, sockets::ListeningSocket listening, std::string path,
+           const Listener& listener)
+        : acceptor(io, std::move(listening.socket)),
+          name(std::move(listening.name)),
+          unix_path(std::move(path)),
           options(listener) {}
-    ~Socket() {
-      descriptor.release();
-      if (!closed) remove_path();
-    }
-    /// Nobody reaches it any more, and another may take its place, although whoever accepts from it
-    /// at the moment may keep it a little longer.
+    ~Socket() { close(); }
+    /// Nobody reaches it any more, and another may take its place.
     void close() {
-      closed = true;
-      boost::system::error_code ignored;
-      descriptor.cancel(ignored);
-      ::shutdown(listening.socket.get(), SHUT_RDWR);
-      remove_path();
+      if (std::exchange(closed, true)) return;
+      acceptor.close();
+      if (!unix_path.empty()) ::unlink(unix_path.c_str());
     }
-    void remove_path() const {
-      if (!listening.unix_path.empty()) ::unlink(listening.unix_path.c_str());
-    }
-    Listening listening;
-    boost::asio::posix::stream_descriptor descriptor;  // borrows the socket
+    sockets::Acceptor acceptor;
+    const std::string name;
+    const std::string unix_path;  // to be removed at the end; empty for TCP
     const Listener& options;
-    bool closed = false;  // guarded by mutex_
+    bool closed = false;
+  };
+  /// What stop() ends; nothing yet while it is being made.
+  struct Connection {
+    std::shared_ptr<StreamConnection> stream;
+    std::shared_ptr<MessageSocket> messages;
   };
 
-  void add(Listening listening, const Listener& listener);
-  void wait(const std::shared_ptr<Socket>& socket);
-  void wait_again(const std::shared_ptr<Socket>& socket);
-  void pause(const std::shared_ptr<Socket>& socket);
-  bool accept(const Socket& socket);
+  void add(sockets::ListeningSocket listening, std::string path, const Listener& listener);
+  void on_connected(UniqueFd connected, const std::shared_ptr<Socket>& socket);
   void tell_of_refusal(const std::string& what);
-  void open(UniqueFd connected, const Socket& socket, Peer peer);
+  void open(UniqueFd connected, const std::shared_ptr<Socket>& socket, Peer peer);
+  std::optional<std::uint64_t> enter(const std::string& peer);
+  bool keep(std::uint64_t number, Connection connection);
   void on_end(std::uint64_t number);
 
   Runtime& runtime_;
   boost::asio::io_context& io_;
   const Options options_;
   SystemUsers users_;
-  Door door_;  // core
+  Door door_;                                     // core
+  std::vector<std::shared_ptr<Socket>> sockets_;  // does not change between start() and the end
 
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  std::vector<std::shared_ptr<Socket>> sockets_;  // guarded by mutex_
   // Guarded by mutex_.
-  std::unordered_map<std::uint64_t, std::shared_ptr<StreamConnection>> connections_;
+  std::unordered_map<std::uint64_t, Connection> connections_;
   std::uint64_t last_number_ = 0;  // guarded by mutex_
   bool stopping_ = false;          // guarded by mutex_
   std::uint64_t refusals_ = 0;     // guarded by mutex_
@@ -204,61 +149,34 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
 Result<void> NinepServer::Impl::listen() {
   for (const Listener& listener : options_.listeners) {
     for (const Address& address : listener.addresses) {
-      TRY(Listening listening, listen_tcp(address));
-      add(std::move(listening), listener);
+      TRY(auto listening, sockets::listen_tcp(address.host, address.port));
+      add(std::move(listening), "", listener);
     }
     if (listener.unix_socket.empty()) continue;
-    TRY(Listening listening, listen_unix(listener.unix_socket, listener.unix_socket_mode));
-    add(std::move(listening), listener);
+    TRY(auto listening, listen_unix(listener.unix_socket, listener.unix_socket_mode));
+    add(std::move(listening), listener.unix_socket, listener);
   }
-  for (const auto& socket : sockets_) wait(socket);
+  for (const auto& socket : sockets_) {
+    socket->acceptor.begin([self = shared_from_this(), socket](UniqueFd connected) {
+      self->on_connected(std::move(connected), socket);
+    });
+  }
   return {};
 }
 
-void NinepServer::Impl::add(Listening listening, const Listener& listener) {
-  sockets_.push_back(std::make_shared<Socket>(io_, std::move(listening), listener));
+void NinepServer::Impl::add(sockets::ListeningSocket listening, std::string path,
+                            const Listener& listener) {
+  sockets_.push_back(
+      std::make_shared<Socket>(io_, std::move(listening), std::move(path), listener));
 }
 
-void NinepServer::Impl::wait(const std::shared_ptr<Socket>& socket) {
-  socket->descriptor.async_wait(
-      boost::asio::posix::stream_descriptor::wait_read,
-      [self = shared_from_this(), socket](const boost::system::error_code& error) {
-        if (error) return;
-        if (self->accept(*socket)) {
-          self->wait_again(socket);
-        } else {
-          self->pause(socket);
-        }
-      });
-}
-
-void NinepServer::Impl::wait_again(const std::shared_ptr<Socket>& socket) {
-  std::lock_guard lock(mutex_);
-  if (!stopping_) wait(socket);
-}
-
-void NinepServer::Impl::pause(const std::shared_ptr<Socket>& socket) {
-  runtime_.core.dispatch([self = shared_from_this(), socket] {
-    self->runtime_.timers.schedule(kPauseWithoutDescriptors,
-                                   [self, socket] { self->wait_again(socket); });
-  });
-}
-
-/// False: there are no descriptors or no memory for another connection at the moment.
-bool NinepServer::Impl::accept(const Socket& socket) {
-  UniqueFd connected(
-      ::accept4(socket.listening.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!connected) {
-    return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+void NinepServer::Impl::on_connected(UniqueFd connected, const std::shared_ptr<Socket>& socket) {
+  auto peer = identify_peer(connected.get(), socket->options.access);
+  if (!peer) return tell_of_refusal(socket->name + ": " + peer.error().message());
+  if (socket->unix_path.empty()) {
+    sockets::tune_tcp(connected.get(), kKeepAliveAfterS, kKeepAliveEveryS);
   }
-  auto peer = identify_peer(connected.get(), socket.options.access);
-  if (!peer) {
-    tell_of_refusal(socket.listening.name + ": " + peer.error().message());
-    return true;
-  }
-  if (socket.listening.unix_path.empty()) tune_tcp(connected.get());
   open(std::move(connected), socket, std::move(*peer));
-  return true;
 }
 
 /// Anybody may knock as often as he likes, but not fill the log.
@@ -271,41 +189,57 @@ void NinepServer::Impl::tell_of_refusal(const std::string& what) {
   log::warn("9p: refused: {} ({} refused so far)", what, refusals_);
 }
 
-void NinepServer::Impl::open(UniqueFd connected, const Socket& socket, Peer peer) {
-  std::uint64_t number = 0;
-  bool is_full = false;
+/// A place for one more connection, if there is one.
+std::optional<std::uint64_t> NinepServer::Impl::enter(const std::string& peer) {
   {
     std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    is_full = connections_.size() >= options_.connections_max;
-    if (!is_full) {
-      number = ++last_number_;
-      connections_.emplace(number, nullptr);
+    if (stopping_) return std::nullopt;
+    if (connections_.size() < options_.connections_max) {
+      connections_.emplace(++last_number_, Connection{});
+      return last_number_;
     }
   }
-  if (is_full) {
-    return tell_of_refusal(
-        fmt::format("{}: {} connections are open already", peer.name, options_.connections_max));
-  }
+  tell_of_refusal(
+      fmt::format("{}: {} connections are open already", peer, options_.connections_max));
+  return std::nullopt;
+}
+
+/// False: stop() has not seen it, and it is to end.
+bool NinepServer::Impl::keep(std::uint64_t number, Connection connection) {
+  std::lock_guard lock(mutex_);
+  connections_[number] = std::move(connection);
+  return !stopping_;
+}
+
+void NinepServer::Impl::open(UniqueFd connected, const std::shared_ptr<Socket>& socket, Peer peer) {
+  const auto number = enter(peer.name);
+  if (!number) return;
   // The session takes its number from the door, in the core.
-  runtime_.core.dispatch([self = shared_from_this(), connected = std::move(connected), &socket,
-                          peer = std::move(peer), number]() mutable {
+  runtime_.core.dispatch([self = shared_from_this(), connected = std::move(connected), socket,
+                          peer = std::move(peer), number = *number]() mutable {
     auto connection = std::make_shared<StreamConnection>(
-        self->io_, std::move(connected), self->door_, socket.options.exported, std::move(peer),
+        self->io_, std::move(connected), self->door_, socket->options.exported, std::move(peer),
         [self, number] { self->on_end(number); });
     connection->begin();
-    bool stopping = false;
-    {
-      std::lock_guard lock(self->mutex_);
-      self->connections_[number] = connection;
-      stopping = self->stopping_;
-    }
-    if (stopping) connection->stop();
+    if (!self->keep(number, {.stream = connection, .messages = nullptr})) connection->stop();
   });
 }
 
+std::shared_ptr<MessageSocket::User> NinepServer::Impl::accept(
+    std::shared_ptr<MessageSocket> socket, Peer peer) {
+  const auto number = enter(peer.name);
+  if (!number) return nullptr;
+  auto session =
+      make_message_session(door_, options_.message_export, std::move(peer), socket,
+                           [self = shared_from_this(), number = *number] { self->on_end(number); });
+  if (!keep(*number, {.stream = nullptr, .messages = socket})) {
+    socket->close(kCloseGoingAway, kStopping);
+  }
+  return session;
+}
+
 void NinepServer::Impl::on_end(std::uint64_t number) {
-  std::shared_ptr<StreamConnection> ended;  // goes outside of the lock
+  Connection ended;  // goes outside of the lock
   std::lock_guard lock(mutex_);
   const auto found = connections_.find(number);
   if (found == connections_.end()) return;
@@ -315,25 +249,26 @@ void NinepServer::Impl::on_end(std::uint64_t number) {
 }
 
 void NinepServer::Impl::stop() {
-  std::vector<std::shared_ptr<StreamConnection>> open;
+  std::vector<Connection> open;
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const auto& socket : sockets_) socket->close();
-    for (const auto& [number, connection] : connections_) {
-      if (connection) open.push_back(connection);
-    }
+    for (const auto& [number, connection] : connections_) open.push_back(connection);
   }
-  for (const auto& connection : open) connection->stop();
+  for (const auto& socket : sockets_) socket->close();
+  for (const Connection& connection : open) {
+    if (connection.stream) connection.stream->stop();
+    if (!connection.messages) continue;
+    runtime_.core.dispatch(
+        [socket = connection.messages] { socket->close(kCloseGoingAway, kStopping); });
+  }
   std::unique_lock lock(mutex_);
   ended_.wait(lock, [this] { return connections_.empty(); });
-  sockets_.clear();
 }
 
 std::vector<std::string> NinepServer::Impl::names() const {
-  std::lock_guard lock(mutex_);
   std::vector<std::string> names;
-  for (const auto& socket : sockets_) names.push_back(socket->listening.name);
+  for (const auto& socket : sockets_) names.push_back(socket->name);
   return names;
 }
 
@@ -352,6 +287,10 @@ Result<std::unique_ptr<NinepServer>> NinepServer::start(Runtime& runtime,
 
 NinepServer::~NinepServer() { stop(); }
 void NinepServer::stop() { impl_->stop(); }
+std::shared_ptr<MessageSocket::User> NinepServer::accept(std::shared_ptr<MessageSocket> socket,
+                                                         Peer peer) {
+  return impl_->accept(std::move(socket), std::move(peer));
+}
 vfs::ChangeListener& NinepServer::listener() { return *impl_; }
 std::vector<std::string> NinepServer::addresses() const { return impl_->names(); }
 std::size_t NinepServer::connections() const { return impl_->connections(); }

@@ -8,6 +8,7 @@
 #include "fsd/base/result.h"
 #include "fsd/frontends/ninep/door.h"
 #include "fsd/frontends/ninep/socket_peer.h"
+#include "fsd/runtime/message_socket.h"
 
 namespace boost::asio {
 class io_context;
@@ -15,7 +16,8 @@ class io_context;
 
 namespace cairn::p9 {
 
-/// Serves the core to clients of 9P2000.L, over TCP and Unix sockets.
+/// Serves the core to clients of 9P2000.L, over TCP and Unix sockets of its own, and over
+/// connections of others (WebSockets) that carry whole messages.
 /// Lifetime: stop() must have returned before the runtime stops or the Vfs goes.
 /// Threads: start and stop on any one thread outside of the core, which they may block; the
 /// listener is called in the core.
@@ -35,6 +37,7 @@ class NinepServer {
   };
   struct Options {
     std::vector<Listener> listeners;
+    Export message_export;           // for clients that accept() brings
     std::uint64_t first_client = 0;  // Caller::client of the first session
     std::size_t connections_max = 256;
     Limits limits;
@@ -46,6 +49,9 @@ class NinepServer {
   static Result<std::unique_ptr<NinepServer>> start(Runtime& runtime, boost::asio::io_context& io,
                                                     vfs::Vfs& vfs, Options options);
   ~NinepServer();
+  /// Serves a client on a connection that another door has accepted, and answers for; in the core.
+  /// Null: there are too many already, or the server stops.
+  std::shared_ptr<MessageSocket::User> accept(std::shared_ptr<MessageSocket> socket, Peer peer);
   /// Takes no more connections, ends those there are, and waits until they hold nothing any more.
   void stop();
 

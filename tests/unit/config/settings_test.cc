@@ -112,6 +112,10 @@ uid = 0
 gid = 7
 guest_root = false
 password = "$$${WEB}$"
+hosts = ["cairn.example.org", "[fd00::7]:8443"]
+origins = ["https://other.example.org"]
+page_dir = "/srv/page/"
+vm_dir = "/srv/vm"
 )",
                               {{"CAIRN_PASSWORD", "open ${NOT} again"}, {"WEB", "x"}});
   ASSERT_TRUE(settings) << message_of(settings);
@@ -150,7 +154,11 @@ password = "$$${WEB}$"
   EXPECT_EQ(settings->ninep[1].gid_map.size(), 1U);
   EXPECT_FALSE(settings->ninep[1].lookup_groups);
   EXPECT_EQ(settings->web->uid, 0U);
-  EXPECT_FALSE(settings->web->guest_root);
+  EXPECT_EQ(settings->web->guest_root, false);
+  EXPECT_EQ(settings->web->hosts[1], "[fd00::7]:8443");
+  EXPECT_EQ(settings->web->origins[0], "https://other.example.org");
+  EXPECT_EQ(settings->web->page_dir, "/srv/page");
+  EXPECT_EQ(settings->web->vm_dir, "/srv/vm");
   EXPECT_EQ(settings->web->password->reveal(), "$x$");
 }
 
@@ -209,6 +217,13 @@ TEST(Settings, AnErrorNamesLineKeyAndWhatWasMeant) {
       {"[aws]\nprofile = \"${1X}\"", {"aws.profile", "variable's name"}},
       {"[aws]\nprofile = \"${NOT_SET}\"", {"cairn.toml:2:", "NOT_SET is not set"}},
       {"[servers.webui]\npassword = \"\"", {"servers.webui.password", "is empty"}},
+      {"[servers.webui]\nhosts = [\"https://x\"]", {"servers.webui.hosts", "expected names"}},
+      {"[servers.webui]\nhosts = [\"x:y\"]", {"servers.webui.hosts", "expected names"}},
+      {"[servers.webui]\nhosts = [\"[::1\"]", {"servers.webui.hosts", "expected names"}},
+      {"[servers.webui]\nhosts = [\"\"]", {"servers.webui.hosts", "expected names"}},
+      {"[servers.webui]\norigins = [\"x\"]", {"servers.webui.origins", "expected origins"}},
+      {"[servers.webui]\norigins = [\"http://x/y\"]", {"servers.webui.origins", "expected"}},
+      {"[servers.webui]\nvm_dir = \"x\"", {"servers.webui.vm_dir", "absolute path"}},
   };
   for (const auto& [text, says] : cases) {
     for (const char* part : says) EXPECT_THAT(failure_of(text), HasSubstr(part)) << text;
@@ -385,7 +400,7 @@ TEST(Flags, StandOverTheFile) {
   const Flags flags{.storage = "file:///store",
                     .mount = "mnt/./x/",
                     .ninep = {"127.0.0.1:3", "/run/9p.sock"},
-                    .web = "127.0.0.1:4",
+                    .web = {"127.0.0.1:4", "[::1]:5"},
                     .cache_dir = "/cache",
                     .snapshot = "monday",
                     .name = "work"};
@@ -395,6 +410,7 @@ TEST(Flags, StandOverTheFile) {
   ASSERT_EQ(settings->ninep.size(), 2U);
   EXPECT_EQ(settings->ninep[0].addresses[0].port, 3);
   EXPECT_EQ(settings->ninep[1].unix_socket, "/run/9p.sock");
+  ASSERT_EQ(settings->web->addresses.size(), 2U);
   EXPECT_EQ(settings->web->addresses[0].port, 4);
   EXPECT_EQ(settings->web->uid, 5U);
   EXPECT_EQ(settings->cache.dir, "/cache");
