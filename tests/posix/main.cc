@@ -8,13 +8,18 @@
 #include <exception>
 #include <string>
 
+#include "tests/posix/harness/filesystem.h"
 #include "tests/posix/harness/scratch.h"
 
 namespace {
 
 class Summary : public ::testing::EmptyTestEventListener {
   void OnTestProgramEnd(const ::testing::UnitTest& unit) override {
-    std::printf("%d passed, %d failed\n", unit.successful_test_count(), unit.failed_test_count());
+    const int other = cairn::posix::count_not_on_this_libfuse();
+    std::printf("%d passed, %d failed", unit.successful_test_count() - other,
+                unit.failed_test_count());
+    if (other > 0) std::printf(", %d not on this libfuse", other);
+    std::printf("\n");
   }
 };
 

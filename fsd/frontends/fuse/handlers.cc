@@ -5,16 +5,18 @@ namespace {
 
 constexpr unsigned kMaxBackground = 256;
 
+/// False where the kernel lacks it.
 #if CAIRN_FUSE_AT_LEAST(3, 17)
-void want(fuse_conn_info& connection, std::uint64_t capability) {
-  fuse_set_feature_flag(&connection, capability);  // does nothing where the kernel lacks it
+bool want(fuse_conn_info& connection, std::uint64_t capability) {
+  return fuse_set_feature_flag(&connection, capability);
 }
 void refuse(fuse_conn_info& connection, std::uint64_t capability) {
   fuse_unset_feature_flag(&connection, capability);
 }
 #else
-void want(fuse_conn_info& connection, unsigned capability) {
+bool want(fuse_conn_info& connection, unsigned capability) {
   connection.want |= connection.capable & capability;
+  return (connection.capable & capability) != 0;
 }
 void refuse(fuse_conn_info& connection, unsigned capability) { connection.want &= ~capability; }
 #endif
@@ -29,9 +31,12 @@ void on_init(void* userdata, fuse_conn_info* info) {
         FUSE_CAP_CACHE_SYMLINKS, FUSE_CAP_EXPLICIT_INVAL_DATA}) {
     want(connection, capability);
   }
+  bool tells_who_loses_privileges = false;
 #ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
-  want(connection, FUSE_CAP_HANDLE_KILLPRIV_V2);
+  tells_who_loses_privileges = want(connection, FUSE_CAP_HANDLE_KILLPRIV_V2);
 #endif
+  // Else it takes setuid and setgid away itself, and forgets to where an open truncates at once.
+  if (!tells_who_loses_privileges) refuse(connection, FUSE_CAP_ATOMIC_O_TRUNC);
 #ifdef FUSE_CAP_DIRECT_IO_ALLOW_MMAP
   want(connection, FUSE_CAP_DIRECT_IO_ALLOW_MMAP);  // mmap of a file that is open for appending
 #endif

@@ -1,14 +1,17 @@
 #include "tests/posix/harness/filesystem.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
 #include <string>
 
 #include "tests/posix/harness/scratch.h"
@@ -66,11 +69,47 @@ bool tmpfs_lacks(Feature feature) {
   }
 }
 
+// An old libfuse has no such request: the kernel hears ENOSYS, and says EOPNOTSUPP.
+bool opens_tmpfile() {
+  const int fd = ::open(Scratch::base().c_str(), O_TMPFILE | O_RDWR, 0600);
+  const bool refused = fd < 0 && errno == EOPNOTSUPP;
+  if (fd >= 0) ::close(fd);
+  return !refused;
+}
+
+bool tells_birth_time() {
+  struct statx answer{};
+  return ::statx(AT_FDCWD, Scratch::base().c_str(), 0, STATX_BTIME, &answer) == 0 &&
+         (answer.stx_mask & STATX_BTIME) != 0;
+}
+
+/// Case by case, what this libfuse has no request for.
+std::set<std::string>& cases_of_other_libfuse() {
+  static std::set<std::string> names;
+  return names;
+}
+
+bool libfuse_lacks(bool has) {
+  const auto* now = ::testing::UnitTest::GetInstance()->current_test_info();
+  if (!has && now != nullptr) {
+    cases_of_other_libfuse().insert(std::string(now->test_suite_name()) + "." + now->name());
+  }
+  return !has;
+}
+
 bool fuse_lacks(Feature feature) {
   switch (feature) {
     case Feature::kShiftRange:   // the kernel answers EOPNOTSUPP before it asks the server
     case Feature::kAtimeOnRead:  // what the page cache serves, the server never hears of
       return true;
+    case Feature::kTmpfile: {
+      static const bool opens = opens_tmpfile();
+      return libfuse_lacks(opens);
+    }
+    case Feature::kBirthTime: {
+      static const bool tells = tells_birth_time();
+      return libfuse_lacks(tells);
+    }
     default:
       return false;
   }
@@ -114,6 +153,8 @@ Kind filesystem_kind() {
   static const Kind kind = find_kind();
   return kind;
 }
+
+int count_not_on_this_libfuse() { return static_cast<int>(cases_of_other_libfuse().size()); }
 
 bool lacks(Feature feature) {
   if (feature == Feature::kAtimeOnRead && mounted_without_atime()) return true;

@@ -26,4 +26,8 @@ Kind filesystem_kind();
 /// True where the feature is out of reach; a case about it then has nothing to check and returns.
 bool lacks(Feature feature);
 
+/// Cases that had nothing to check because the libfuse below a mount is too old: other builds of
+/// the same daemon pass them.
+int count_not_on_this_libfuse();
+
 }  // namespace cairn::posix
