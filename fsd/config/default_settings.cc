@@ -96,8 +96,8 @@ mountpoint = "/mnt/cairn"
 # the same.
 # [servers.webui]
 # addresses = ["127.0.0.1:8080"]
-# Who the file manager acts as, and the machine's ordinary user. This user needs no password on this
-# machine, nor do root and the daemon's user.
+# Who the file manager acts as, and the machine's ordinary user. Set, this user needs no password on
+# this machine, as root and the daemon's user never do.
 # uid = 1000
 # gid = 1000
 # The machine's root is root on the volume, and its users are who they say; else all are uid and

@@ -51,8 +51,8 @@ class TableWriter {
   void boolean(const char* name, const std::optional<bool>& value) {
     if (value) line(name, *value ? "true" : "false");
   }
-  void integer(const char* name, std::uint32_t value, std::uint32_t, std::uint32_t) {
-    line(name, std::to_string(value));
+  void integer(const char* name, std::optional<std::uint32_t> value, std::uint32_t, std::uint32_t) {
+    if (value) line(name, std::to_string(*value));
   }
   void integers(const char* name, const std::vector<std::uint32_t>& values, std::uint32_t,
                 std::uint32_t) {

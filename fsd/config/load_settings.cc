@@ -86,7 +86,8 @@ class TableReader {
     const bool given = *value;
     out = given;
   }
-  void integer(const char* name, std::uint32_t& out, std::uint32_t least, std::uint32_t most) {
+  template <class I>  // std::uint32_t, or an optional one
+  void integer(const char* name, I& out, std::uint32_t least, std::uint32_t most) {
     const auto value = take_integer(name, least, most);
     if (value) out = static_cast<std::uint32_t>(*value);
   }

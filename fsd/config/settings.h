@@ -109,7 +109,8 @@ struct NinepSettings {
 
 struct WebSettings {
   std::vector<ListenAddress> addresses;
-  std::uint32_t uid = 1000;
+  /// Set, this local user needs no password; empty: 1000, who does.
+  std::optional<std::uint32_t> uid;
   std::uint32_t gid = 1000;
   std::optional<bool> guest_root;  // empty: yes, if every address is loopback
   std::optional<Secret> password;
@@ -117,6 +118,7 @@ struct WebSettings {
   std::vector<std::string> origins;  // let in besides those of the hosts
   std::string page_dir;              // empty: where the page is installed or built
   std::string vm_dir;                // ... and the guest's image
+  Duration resume_grace = std::chrono::seconds(120);  // for a client whose connection dropped
   bool operator==(const WebSettings&) const = default;
 };
 

@@ -57,7 +57,7 @@ p9::Export guest_export(const config::Settings& settings) {
   const config::WebSettings& web = *settings.web;
   return {.read_only = settings.read_only,
           .squash = web_guest_root(web) ? p9::Squash::kNone : p9::Squash::kAll,
-          .squash_uid = web.uid,
+          .squash_uid = web_uid(web),
           .squash_gid = web.gid,
           .uids = {},
           .gids = {}};

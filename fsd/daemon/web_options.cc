@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint32_t kFirstUser = 1000;  // of nearly every Linux
+
 /// Where the program's files are: installed beside it (/usr/bin and /usr/share), or in the tree
 /// that it was built in.
 std::string find_directory(const char* installed, const char* built) {
@@ -31,6 +33,10 @@ bool web_guest_root(const config::WebSettings& settings) {
       std::ranges::all_of(settings.addresses, &config::ListenAddress::is_loopback));
 }
 
+std::uint32_t web_uid(const config::WebSettings& settings) {
+  return settings.uid.value_or(kFirstUser);
+}
+
 web::WebServer::Options web_options(const config::Settings& settings) {
   const config::WebSettings& web = *settings.web;
   web::WebServer::Options options;
@@ -41,13 +47,14 @@ web::WebServer::Options web_options(const config::Settings& settings) {
   web::Site::Options& site = options.site;
   site.access.hosts = web.hosts;
   site.access.origins = web.origins;
-  site.access.trusted_uids = {0, geteuid(), web.uid};
+  site.access.trusted_uids = {0, geteuid()};
+  if (web.uid) site.access.trusted_uids.push_back(*web.uid);
   site.access.has_password = web.password.has_value();
   if (web.password) site.password = web.password->reveal();
   site.page_dir = web.page_dir.empty() ? find_directory("web", "../../../web/dist") : web.page_dir;
   site.vm_dir = web.vm_dir.empty() ? find_directory("vm", "../../guest") : web.vm_dir;
   site.facts = {.volume = settings.storage.url->text(),
-                .uid = web.uid,
+                .uid = web_uid(web),
                 .gid = web.gid,
                 .guest_root = web_guest_root(web),
                 .version = CAIRN_VERSION};

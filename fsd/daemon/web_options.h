@@ -12,6 +12,9 @@ web::WebServer::Options web_options(const config::Settings& settings);
 /// us.
 bool web_guest_root(const config::WebSettings& settings);
 
+/// Who the file manager acts as.
+std::uint32_t web_uid(const config::WebSettings& settings);
+
 /// Says in the log which files there are none to serve of, and what to do.
 void warn_of_missing_files(const web::Site::Options& site);
 

@@ -17,6 +17,7 @@ namespace {
 /// A cookie that only ever goes over TLS has a name that nobody else may set.
 constexpr const char* kCookie = "cairn";
 constexpr const char* kSecureCookie = "__Host-cairn";
+constexpr Duration kBetweenWrongTold = std::chrono::seconds(1);
 constexpr std::size_t kKeyCharacters = 24;  // 16 bytes in base64
 
 bool came_by_https(const Request& request) {
@@ -112,7 +113,7 @@ Site::Sender Site::identify(const Request& request, const WebPeer& peer) {
       case Logins::Answer::kWrong:
         break;
     }
-    log::warn("web: {}: a wrong token or password", peer.name);
+    tell_of_wrong(peer);
     return {Proof::kNone, sentence(401, "The token or the password is wrong.")};
   }
   if (rules_.is_trusted(request, peer)) return {Proof::kUid, std::nullopt};
@@ -206,7 +207,7 @@ Response Site::log_in(const Request& request, const WebPeer& peer) {
     case Logins::Answer::kTooSoon:
       return too_soon(logins_.wait(peer.key));
     case Logins::Answer::kWrong:
-      log::warn("web: {}: a wrong password", peer.name);
+      tell_of_wrong(peer);
       return sentence(403, "The password is wrong.");
     case Logins::Answer::kRight:
       break;
@@ -216,6 +217,15 @@ Response Site::log_in(const Request& request, const WebPeer& peer) {
   response.headers.push_back(
       set_cookie(request, logins_.open(Logins::Kind::kCookie), logins_.idle_max()));
   return response;
+}
+
+/// Anybody may guess, but not fill the log.
+void Site::tell_of_wrong(const WebPeer& peer) {
+  ++wrong_;
+  const Duration now = runtime_.clock.monotonic();
+  if (now < next_wrong_told_) return;
+  next_wrong_told_ = now + kBetweenWrongTold;
+  log::warn("web: {}: a wrong password or token ({} so far)", peer.name, wrong_);
 }
 
 Response Site::log_out(const Request& request) {

@@ -74,6 +74,7 @@ class Site {
   Response log_in(const Request& request, const WebPeer& peer);
   Response log_out(const Request& request);
   Response make_token();
+  void tell_of_wrong(const WebPeer& peer);
   [[nodiscard]] static Response upgrade(const Request& request,
                                         std::shared_ptr<const SocketRoute> route);
 
@@ -84,6 +85,8 @@ class Site {
   const StaticFiles guest_;
   std::vector<std::shared_ptr<const SocketRoute>> sockets_;
   Logins logins_;
+  std::uint64_t wrong_ = 0;     // passwords and tokens
+  Duration next_wrong_told_{};  // in the log
 };
 
 }  // namespace cairn::web

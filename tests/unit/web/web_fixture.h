@@ -95,6 +95,7 @@ class WebServerTest : public ::testing::Test {
     std::filesystem::create_directories(directory_ / "vm");
     put("page/index.html", "<html>");
     options.addresses = {{"127.0.0.1", 0}};
+    options.limits.close_timeout = std::chrono::milliseconds(300);
     options.site.page_dir = directory_ / "page";
     options.site.vm_dir = directory_ / "vm";
     options.site.access.trusted_uids = {::geteuid()};
