@@ -5,29 +5,43 @@
 #include <spdlog/sinks/syslog_sink.h>
 
 #include <memory>
+#include <string_view>
 
 namespace cairn::log {
 namespace {
 
+constexpr std::string_view kProgram = "cairn";
+
+using Sinks = std::shared_ptr<spdlog::sinks::dist_sink_mt>;
+
 /// What all lines go to; sinks may be added while others log.
-spdlog::sinks::dist_sink_mt& sinks() {
-  static const auto all = std::make_shared<spdlog::sinks::dist_sink_mt>();
-  static const bool used = [] {
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>("cairn", all));
-    return true;
+Sinks& sinks() {
+  static Sinks all = [] {
+    auto made = std::make_shared<spdlog::sinks::dist_sink_mt>();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(std::string(kProgram), made));
+    return made;
   }();
-  (void)used;
-  return *all;
+  return all;
 }
 
 }  // namespace
 
-void to_stderr() { sinks().add_sink(std::make_shared<spdlog::sinks::stderr_color_sink_mt>()); }
+void to_stderr() { sinks()->add_sink(std::make_shared<spdlog::sinks::stderr_color_sink_mt>()); }
+
+void set_daemon(const std::string& name) {
+  if (name == kProgram) return;
+  const std::string both = std::string(kProgram) + " " + name;
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(both, sinks()));
+}
 
 void to_syslog_too() {
-  constexpr bool kWithTimeAndLevel = false;  // syslog has its own
-  sinks().add_sink(std::make_shared<spdlog::sinks::syslog_sink_mt>("cairn", LOG_PID, LOG_DAEMON,
-                                                                   kWithTimeAndLevel));
+  // It has times and levels of its own, and names the program.
+  constexpr bool kByPattern = true;
+  auto sink = std::make_shared<spdlog::sinks::syslog_sink_mt>(std::string(kProgram), LOG_PID,
+                                                              LOG_DAEMON, kByPattern);
+  const bool named = spdlog::default_logger_raw()->name() != kProgram;
+  sink->set_pattern(named ? "[%n] %v" : "%v");
+  sinks()->add_sink(std::move(sink));
 }
 
 }  // namespace cairn::log

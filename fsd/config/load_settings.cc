@@ -23,17 +23,19 @@ constexpr std::size_t kFileBytesMax = 1 << 20;
 constexpr std::size_t kTextBytesMax = 8192;
 constexpr std::size_t kListMax = 64;
 
-/// Where an error lies, and the environment: what every reader of a table needs.
+/// Where an error lies, the environment, and the errors: what every reader of a table needs.
 struct Source {
   const std::string& file;
   const Environment& environment;
+  ConfigErrors& errors;
 
-  [[nodiscard]] Error error(const toml::source_region& at, const std::string& sentence) const {
-    return config_error(file + ':' + std::to_string(at.begin.line) + ": " + sentence);
+  void error(const toml::source_region& at, const std::string& sentence) const {
+    const auto line = at.begin.line;
+    errors.add(file + ':' + std::to_string(line) + ": " + sentence, line);
   }
 };
 
-/// Reads one table's keys by the schema; remembers the first error.
+/// Reads one table's keys by the schema.
 class TableReader {
  public:
   TableReader(const Source& source, std::string name, const toml::table& table)
@@ -140,17 +142,15 @@ class TableReader {
     }
   }
 
-  /// The first error, if any; else one for the first key that nobody asked for.
-  Result<void> finish(const std::vector<std::string>& names) {
-    if (error_) return *error_;
+  /// Refuses the keys that nobody asked for.
+  void refuse_others(const std::vector<std::string>& names) const {
     for (const auto& [key, node] : table_) {
       const std::string name(key.str());
       if (std::find(names.begin(), names.end(), name) == names.end()) {
-        return source_.error(key.source(),
-                             "unknown key \"" + name_ + '.' + name + '"' + suggestion(name, names));
+        source_.error(key.source(),
+                      "unknown key \"" + name_ + '.' + name + '"' + suggestion(name, names));
       }
     }
-    return {};
   }
 
  private:
@@ -164,11 +164,9 @@ class TableReader {
     return "; known there: " + all;
   }
   void fail(const char* name, const std::string& sentence) {
-    if (error_) return;
-    const toml::node* node = table_.get(name);
-    error_ = source_.error(node->source(), name_ + '.' + name + ": " + sentence);
+    source_.error(table_.get(name)->source(), name_ + '.' + name + ": " + sentence);
   }
-  const toml::node* find(const char* name) const { return error_ ? nullptr : table_.get(name); }
+  const toml::node* find(const char* name) const { return table_.get(name); }
 
   std::optional<std::string> expand(const char* name, const std::string& raw) {
     auto value = substitute(raw, source_.environment);
@@ -232,21 +230,20 @@ class TableReader {
   const Source& source_;
   std::string name_;
   const toml::table& table_;
-  std::optional<Error> error_;
 };
 
 template <class S>
-Result<void> read_table(const Source& source, const std::string& name, const toml::node& node,
-                        S& settings) {
+void read_table(const Source& source, const std::string& name, const toml::node& node,
+                S& settings) {
   const toml::table* table = node.as_table();
   if (table == nullptr)
     return source.error(node.source(), name + ": expected a table: [" + name + ']');
   TableReader reader(source, name, *table);
   schema::visit(reader, settings);
-  return reader.finish(find_table(name)->keys);
+  reader.refuse_others(find_table(name)->keys);
 }
 
-Error unknown_table(const Source& source, const toml::key& key, const std::string& prefix) {
+void refuse_table(const Source& source, const toml::key& key, const std::string& prefix) {
   std::vector<std::string> names;
   for (const KnownTable& known : known_tables()) names.push_back(known.name);
   const std::string wrong = prefix + std::string(key.str());
@@ -263,7 +260,7 @@ Error unknown_table(const Source& source, const toml::key& key, const std::strin
                           (near ? ": did you mean [" + *near + "]?" : "; known are " + all));
 }
 
-Result<void> read_ninep(const Source& source, const toml::node& node, Settings& settings) {
+void read_ninep(const Source& source, const toml::node& node, Settings& settings) {
   const toml::array* several = node.as_array();
   if (several == nullptr) {
     return read_table(source, schema::kNinepTable, node, settings.ninep.emplace_back());
@@ -271,40 +268,36 @@ Result<void> read_ninep(const Source& source, const toml::node& node, Settings& 
   if (several->size() > kListMax)
     return source.error(node.source(), "more than 64 [[servers.ninep]]");
   for (const toml::node& one : *several) {
-    TRY_OK(read_table(source, schema::kNinepTable, one, settings.ninep.emplace_back()));
+    read_table(source, schema::kNinepTable, one, settings.ninep.emplace_back());
   }
-  return {};
 }
 
-Result<void> read_servers(const Source& source, const toml::node& node, Settings& settings) {
+void read_servers(const Source& source, const toml::node& node, Settings& settings) {
   const toml::table* table = node.as_table();
   if (table == nullptr) return source.error(node.source(), "servers: expected tables");
   for (const auto& [key, server] : *table) {
     if (key == "fuse") {
-      TRY_OK(read_table(source, schema::kFuseTable, server, settings.fuse.emplace()));
+      read_table(source, schema::kFuseTable, server, settings.fuse.emplace());
     } else if (key == "ninep") {
-      TRY_OK(read_ninep(source, server, settings));
+      read_ninep(source, server, settings);
     } else if (key == "webui") {
-      TRY_OK(read_table(source, schema::kWebTable, server, settings.web.emplace()));
+      read_table(source, schema::kWebTable, server, settings.web.emplace());
     } else {
-      return unknown_table(source, key, "servers.");
+      refuse_table(source, key, "servers.");
     }
   }
-  return {};
 }
 
-Result<void> read_top(const Source& source, const toml::key& key, const toml::node& node,
-                      Settings& settings) {
+void read_top(const Source& source, const toml::key& key, const toml::node& node,
+              Settings& settings) {
   if (key == "servers") return read_servers(source, node, settings);
   bool known = false;
-  Result<void> result;
   schema::each_single_table(settings, [&](const char* name, auto& part) {
     if (key != name) return;
     known = true;
-    result = read_table(source, name, node, part);
+    read_table(source, name, node, part);
   });
-  if (!known) return unknown_table(source, key, "");
-  return result;
+  if (!known) refuse_table(source, key, "");
 }
 
 bool others_may_read(const std::string& path) {
@@ -327,16 +320,19 @@ bool holds_secrets(const Settings& settings, std::string_view text) {
 
 Result<Settings> parse_settings(std::string_view text, const std::string& source_name,
                                 const Environment& environment) {
-  const Source source{source_name, environment};
+  ConfigErrors errors;
+  const Source source{source_name, environment, errors};
   const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    // The parser's own words may quote the file, and so a password without quotes.
-    return source.error(parsed.error().source(),
-                        "this is not TOML: a text stands in quotes, key = \"value\", one key to a "
-                        "line, each key once, tables as [name]");
-  }
   Settings settings;
-  for (const auto& [key, node] : parsed.table()) TRY_OK(read_top(source, key, node, settings));
+  if (parsed) {
+    for (const auto& [key, node] : parsed.table()) read_top(source, key, node, settings);
+  } else {
+    // The parser's own words may quote the file, and so a password without quotes.
+    source.error(parsed.error().source(),
+                 "this is not TOML: a text stands in quotes, key = \"value\", one key to a "
+                 "line, each key once, tables as [name]");
+  }
+  TRY_OK(errors.result());
   return settings;
 }
 

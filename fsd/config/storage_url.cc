@@ -102,7 +102,7 @@ Result<StorageUrl> parse_storage_url(std::string_view text) {
                           "s3://bucket/prefix with its address in aws.endpoint");
     }
   }
-  return config_error("a storage URL is none of s3://bucket/prefix, file:///dir and memory:");
+  return config_error("expected a storage URL: s3://bucket/prefix, file:///dir or memory:");
 }
 
 }  // namespace cairn::config

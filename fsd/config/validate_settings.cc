@@ -21,73 +21,70 @@ bool all_loopback(const std::vector<ListenAddress>& addresses) {
   return true;
 }
 
-Result<void> validate_storage(const StorageSettings& storage) {
+void check_storage(const StorageSettings& storage, ConfigErrors& errors) {
   if (!storage.url) {
-    return config_error(
+    errors.add(
         "no storage is given: say storage.url in the file or --storage, as s3://bucket/prefix, "
         "file:///dir or memory:");
   }
   if (!storage.kms_key_id.empty() && storage.sse != ServerSideEncryption::kKms) {
-    return config_error("storage.kms_key_id needs storage.sse = \"aws:kms\"");
+    errors.add("storage.kms_key_id needs storage.sse = \"aws:kms\"");
   }
-  return {};
 }
 
-Result<void> validate_aws(const AwsSettings& aws) {
+void check_aws(const AwsSettings& aws, ConfigErrors& errors) {
   if (aws.access_key_id.empty() != !aws.secret_access_key) {
-    return config_error("aws.access_key_id and aws.secret_access_key are given together or not");
+    errors.add("aws.access_key_id and aws.secret_access_key are given together or not");
   }
   if (aws.session_token && aws.access_key_id.empty()) {
-    return config_error("aws.session_token needs aws.access_key_id and aws.secret_access_key");
+    errors.add("aws.session_token needs aws.access_key_id and aws.secret_access_key");
   }
   if (!aws.profile.empty() && !aws.access_key_id.empty()) {
-    return config_error("aws.profile and aws.access_key_id exclude each other");
+    errors.add("aws.profile and aws.access_key_id exclude each other");
   }
-  if (aws.endpoint.empty()) return {};
+  if (aws.endpoint.empty()) return;
   const bool plain = aws.endpoint.starts_with("http://");
   if (!plain && !aws.endpoint.starts_with("https://")) {
-    return config_error("aws.endpoint begins with https:// or http://");
+    errors.add("aws.endpoint begins with https:// or http://");
   }
   if (aws.endpoint.find('@') != aws.endpoint.npos) {
-    return config_error("aws.endpoint holds no credentials: they have keys of their own");
+    errors.add("aws.endpoint holds no credentials: they have keys of their own");
   }
   if (plain && !aws.allow_http) {
-    return config_error(
+    errors.add(
         "aws.endpoint is http://, where everybody on the way can read and change the data: take "
         "https://, or say aws.allow_http = true");
   }
-  return {};
 }
 
-Result<void> validate_servers(const Settings& settings) {
+void check_servers(const Settings& settings, ConfigErrors& errors) {
   if (settings.fuse && settings.fuse->mountpoint.empty()) {
-    return config_error("[servers.fuse] needs a mountpoint");
+    errors.add("[servers.fuse] needs a mountpoint");
   }
   for (const NinepSettings& ninep : settings.ninep) {
     if (ninep.addresses.empty() && ninep.unix_socket.empty()) {
-      return config_error("[servers.ninep] needs addresses or a unix_socket");
+      errors.add("[servers.ninep] needs addresses or a unix_socket");
     }
     if (ninep.unix_socket.size() > kSocketPathBytesMax) {
-      return config_error("servers.ninep.unix_socket is longer than 107 bytes");
+      errors.add("servers.ninep.unix_socket is longer than 107 bytes");
     }
     if (!all_loopback(ninep.addresses) && ninep.allow.empty()) {
-      return config_error(
+      errors.add(
           "servers.ninep.addresses has one that others can reach: 9P has no passwords, so "
           "servers.ninep.allow must name the networks that may connect");
     }
   }
-  if (!settings.web) return {};
-  if (settings.web->addresses.empty()) return config_error("[servers.webui] needs addresses");
+  if (!settings.web) return;
+  if (settings.web->addresses.empty()) errors.add("[servers.webui] needs addresses");
   if (!all_loopback(settings.web->addresses) && !settings.web->password) {
-    return config_error(
+    errors.add(
         "servers.webui.addresses has one that others can reach: servers.webui.password is "
         "required unless every address is loopback");
   }
-  return {};
 }
 
 /// What lies below a mount of ours waits for us while we wait for it.
-Result<void> validate_places(const Settings& settings) {
+void check_places(const Settings& settings, ConfigErrors& errors) {
   const std::string store =
       settings.storage.url && settings.storage.url->kind == StorageUrl::Kind::kFile
           ? settings.storage.url->directory
@@ -95,39 +92,39 @@ Result<void> validate_places(const Settings& settings) {
   const std::string& cache = settings.cache.dir;
   if (!store.empty() && !cache.empty() &&
       (is_same_or_below(cache, store) || is_same_or_below(store, cache))) {
-    return config_error("the cache directory and the store's directory lie within each other");
+    errors.add("the cache directory and the store's directory lie within each other");
   }
-  if (!settings.fuse) return {};
+  if (!settings.fuse || settings.fuse->mountpoint.empty()) return;
   const std::string& mount = settings.fuse->mountpoint;
-  if (mount == "/") return config_error("the mountpoint is the root directory");
+  if (mount == "/") return errors.add("the mountpoint is the root directory");
   if (!cache.empty() && is_same_or_below(cache, mount)) {
-    return config_error("the cache directory lies below the mountpoint: it would wait for itself");
+    errors.add("the cache directory lies below the mountpoint: it would wait for itself");
   }
   if (!store.empty() && (is_same_or_below(store, mount) || is_same_or_below(mount, store))) {
-    return config_error("the store's directory and the mountpoint lie within each other");
+    errors.add("the store's directory and the mountpoint lie within each other");
   }
   for (const NinepSettings& ninep : settings.ninep) {
     if (!ninep.unix_socket.empty() && is_same_or_below(ninep.unix_socket, mount)) {
-      return config_error("servers.ninep.unix_socket lies below the mountpoint");
+      errors.add("servers.ninep.unix_socket lies below the mountpoint");
     }
   }
-  return {};
 }
 
 }  // namespace
 
 Result<void> validate_settings(const Settings& settings) {
-  TRY_OK(validate_storage(settings.storage));
-  TRY_OK(validate_aws(settings.aws));
-  TRY_OK(validate_servers(settings));
-  TRY_OK(validate_places(settings));
+  ConfigErrors errors;
+  check_storage(settings.storage, errors);
+  check_aws(settings.aws, errors);
+  check_servers(settings, errors);
+  check_places(settings, errors);
   if (!is_daemon_name(settings.name)) {
-    return config_error("the name is not 1 to 64 characters of A-Z a-z 0-9 . _ -");
+    errors.add("the name is not 1 to 64 characters of A-Z a-z 0-9 . _ -");
   }
   if (!settings.snapshot.empty() && !settings.read_only) {
-    return config_error("a snapshot is served read-only");
+    errors.add("a snapshot is served read-only");
   }
-  return {};
+  return errors.result();
 }
 
 }  // namespace cairn::config

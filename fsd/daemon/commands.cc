@@ -12,9 +12,9 @@
 #include "fsd/base/log.h"
 #include "fsd/config/default_paths.h"
 #include "fsd/config/load_settings.h"
-#include "fsd/config/nearest_name.h"
 #include "fsd/daemon/daemon.h"
 #include "fsd/daemon/notify.h"
+#include "fsd/daemon/usage.h"
 #include "fsd/frontends/admin/control_client.h"
 #include "fsd/runtime/blocking.h"
 
@@ -66,6 +66,7 @@ Result<config::Settings> read_settings(const Arguments& arguments) {
 int serve(const Arguments& arguments, const StoreFactory& make_store) {
   auto settings = read_settings(arguments);
   if (!settings) return say(settings.error());
+  log::set_daemon(settings->name);
   Notifier notifier(arguments.background);
   Daemon daemon(std::move(*settings), make_store);
   if (auto started = daemon.start(); !started) {
@@ -237,14 +238,8 @@ int say_usage(const CLI::App& app, int argc, char** argv, const CLI::ParseError&
     std::fputs(app.help().c_str(), stderr);
     return kExitUsage;
   }
-  std::string sentence = error.what();
-  if (app.get_subcommands().empty() && argv[1][0] != '-') {
-    std::vector<std::string> names;
-    for (const auto* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
-    sentence = std::string("there is no command \"") + argv[1] + '"';
-    if (auto meant = config::nearest_name(argv[1], names)) sentence += ": is it " + *meant + "?";
-  }
-  std::fprintf(stderr, "cairn: %s (cairn --help says more)\n", sentence.c_str());
+  std::fprintf(stderr, "cairn: %s (cairn --help says more)\n",
+               usage_sentence(app, argv[1], error).c_str());
   return kExitUsage;
 }
 

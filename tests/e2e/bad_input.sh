@@ -35,6 +35,27 @@ refused 'CAIRN_NOT_SET' -c "$work/c.toml"
 refused 'storage' --cache-dir "$work/cache"
 refused 'no such file|cannot|not exist' -c "$work/none.toml"
 
+say "what does not belong on a command line, in the order in which it stands there"
+says() {
+  local said
+  said=$("$cairn" "${@:2}" 2>&1) && fail "ended with 0: ${*:2}"
+  [ "$said" = "cairn: $1 (cairn --help says more)" ] || fail "not '$1' but: $said"
+}
+says 'serve does not know what this is: --bogus, 1, 2' serve --bogus 1 --mount /x 2
+says 'status does not know what this is: a, b' status a b
+says '--mount needs a value' serve --mount
+says 'there is no command "stauts": is it status?' stauts
+commands='serve, init, status, flush, destroy, password'
+says "there is no command \"xyzzyxyzzy\"; it is one of $commands" xyzzyxyzzy
+says "a command is missing: it is one of $commands" --bogus
+
+say "all errors at once"
+printf '[storage]\nurl = "x://"\n[aws]\nallow_http = 1\n[cach]\n' >"$work/c.toml"
+refused '3 errors' -c "$work/c.toml"
+[ "$(grep -c "^  $work/c.toml:[245]: " "$work/bad.log")" = 3 ] || fail "$(cat "$work/bad.log")"
+refused '2 errors' --storage x:// --ninep y
+[ "$(grep -cE '^  --(storage|ninep): ' "$work/bad.log")" = 2 ] || fail "$(cat "$work/bad.log")"
+
 say "nothing to serve"
 if "$cairn" serve -c "$work/good.toml" 2>"$work/nothing.log"; then fail "served nothing"; fi
 grep -q 'nothing to serve' "$work/nothing.log" || fail "$(cat "$work/nothing.log")"

@@ -373,8 +373,8 @@ TEST(StorageUrl, SaysWhatIsWrong) {
   };
   for (const auto& [text, says] : std::vector<Case>{
            {"", "empty"},
-           {"bucket/prefix", "none of s3://"},
-           {"s3:bucket", "none of s3://"},
+           {"bucket/prefix", "expected a storage URL: s3://"},
+           {"s3:bucket", "expected a storage URL: s3://"},
            {"s3://", "no bucket"},
            {"s3:///prefix", "no bucket"},
            {"s3://ab", "3 to 63"},
@@ -427,10 +427,12 @@ TEST(Flags, NoneOfThemChangesNothing) {
 
 TEST(Flags, ABadOneIsASentence) {
   Settings settings;
-  EXPECT_THAT(message_of(apply_flags(settings, {.storage = "x"}, "/")), HasSubstr("storage URL"));
-  EXPECT_THAT(message_of(apply_flags(settings, {.mount = ""}, "/")), HasSubstr("--mount is empty"));
+  EXPECT_THAT(message_of(apply_flags(settings, {.storage = "x"}, "/")),
+              HasSubstr("--storage: expected a storage URL"));
+  EXPECT_THAT(message_of(apply_flags(settings, {.mount = ""}, "/")),
+              HasSubstr("--mount: is empty"));
   EXPECT_THAT(message_of(apply_flags(settings, {.ninep = {"x"}}, "/")),
-              HasSubstr("localhost:5564"));
+              AllOf(HasSubstr("--ninep: "), HasSubstr("localhost:5564")));
 }
 
 TEST(Validation, ChecksWhatNoSingleKeyShows) {
