@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Packs the guest's initramfs: the same inputs give the same bytes, and root is not needed.
 
-usage: initramfs.py OUT --busybox FILE --agent FILE --libc DIR --terminfo DIR --root DIR
+usage: initramfs.py OUT --busybox FILE --agent FILE --libc DIR --terminfo DIR --locale DIR --root DIR
 """
 
 import argparse
@@ -16,7 +16,7 @@ DIRECTORIES = {
     "bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "home/user": 0o755, "lib": 0o755,
     "mnt": 0o755, "newroot": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755, "sbin": 0o755,
     "sys": 0o555, "tmp": 0o1777, "usr": 0o755, "usr/bin": 0o755, "usr/sbin": 0o755,
-    "usr/local": 0o755, "usr/local/bin": 0o755, "var": 0o755,
+    "usr/local": 0o755, "usr/local/bin": 0o755, "usr/local/sbin": 0o755, "var": 0o755,
 }
 LIBRARIES = [
     "ld-linux.so.2", "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1",
@@ -69,27 +69,37 @@ def add_busybox(archive: Archive, busybox: Path) -> None:
             archive.link(path, "/bin/busybox")
 
 
+def add_tree(archive: Archive, name: str, tree: Path) -> None:
+    for parent in reversed(Path(name).parents):
+        if str(parent) != ".":
+            archive.add(str(parent), stat.S_IFDIR | 0o755)
+    for path in [tree, *sorted(tree.rglob("*"))]:
+        inside = str(Path(name) / path.relative_to(tree))
+        if path.is_dir():
+            archive.add(inside, stat.S_IFDIR | 0o755)
+        else:
+            archive.file(inside, path)
+
+
 def pack(options: argparse.Namespace) -> bytes:
     archive = Archive()
     for name, mode in DIRECTORIES.items():
         archive.add(name, stat.S_IFDIR | mode)
     archive.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
     archive.add("dev/null", stat.S_IFCHR | 0o666, device=(1, 3))
-    for path in sorted(options.root.rglob("*")):
-        name = str(path.relative_to(options.root))
-        if path.is_dir():
-            archive.add(name, stat.S_IFDIR | 0o755)
-        else:
-            archive.file(name, path)
+    add_tree(archive, "", options.root)
     archive.link("init", "/sbin/cairn-init")
     archive.file("sbin/cairn-init", options.agent, 0o755)
-    archive.link("bin/host", "/sbin/cairn-init")
+    for tool in ("host", "flock", "unpack"):
+        archive.link(f"bin/{tool}", "/sbin/cairn-init")
     archive.link("sbin/reboot", "/sbin/poweroff")
     archive.link("sbin/halt", "/sbin/poweroff")
     add_busybox(archive, options.busybox)
     for library in LIBRARIES:
         archive.file(f"lib/{library}", options.libc / library, 0o755)
     archive.link("lib/i386-linux-gnu", "/lib")
+    archive.link("var/run", "/run")
+    add_tree(archive, "usr/lib/locale/C.utf8", options.locale)
     archive.add("usr/share", stat.S_IFDIR | 0o755)
     archive.add("usr/share/terminfo", stat.S_IFDIR | 0o755)
     for terminal in TERMINALS:
@@ -103,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    for name in ("busybox", "agent", "libc", "terminfo", "root"):
+    for name in ("busybox", "agent", "libc", "terminfo", "locale", "root"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     options = parser.parse_args()
     packed = gzip.compress(pack(options), compresslevel=9, mtime=0)

@@ -7,11 +7,11 @@ need gcc python3 dpkg-deb
 packages=$cache/packages
 key=$(key_of "$guest/agent" "$guest/root" "$guest/initramfs.py" "$guest/initramfs.sh" \
   "$(readlink "$packages/busybox-static.i386")" "$(readlink "$packages/libc6.i386")" \
-  "$(readlink "$packages/ncurses-base.all")" "$(gcc --version | head -n 1)")
+  "$(readlink "$packages/libc-bin.i386")" "$(readlink "$packages/ncurses-base.all")" "$(gcc --version | head -n 1)")
 if ! built initramfs "$key"; then
   say 'initramfs: compiling the agent and packing'
   work=$(mktemp -d "$cache/initramfs-work.XXXXXX")
-  for package in busybox-static.i386 libc6.i386 ncurses-base.all; do
+  for package in busybox-static.i386 libc6.i386 libc-bin.i386 ncurses-base.all; do
     dpkg-deb -x "$packages/$package" "$work"
   done
   # For a plain i686: the guest runs where there is no SSE2, too.
@@ -20,7 +20,7 @@ if ! built initramfs "$key"; then
     fail 'the agent does not compile (gcc-multilib and libc6-dev-i386 are needed)'
   python3 "$guest/initramfs.py" "$result/initramfs.gz" --busybox "$work/bin/busybox" \
     --agent "$work/cairn-init" --libc "$work/lib/i386-linux-gnu" --terminfo "$work/lib/terminfo" \
-    --root "$guest/root"
+    --locale "$work/usr/lib/locale/C.utf8" --root "$guest/root"
   rm -rf "$work"
   keep
 fi

@@ -26,10 +26,10 @@ def described(directory: Path) -> dict:
 
 def settings(sources: Path) -> dict:
     script = f". {sources}/machine.conf; echo \"$MEMORY_MIB\"; echo \"$V86_COMMAND_LINE\"; " \
-             "echo \"$STATE_COMMAND_LINE\"; echo \"$QEMU_COMMAND_LINE\""
+             "echo \"$QEMU_COMMAND_LINE\""
     told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    memory, v86, state, qemu = told.stdout.splitlines()
-    return {"memory_mib": int(memory), "v86": v86, "state": f"{v86} {state}", "qemu": qemu}
+    memory, v86, qemu = told.stdout.splitlines()
+    return {"memory_mib": int(memory), "v86": v86, "qemu": qemu}
 
 
 def locked(sources: Path) -> list[dict]:
@@ -49,7 +49,7 @@ def write(directory: Path, sources: Path) -> None:
         "format": 1,
         "control_protocol": 1,
         "memory_mib": machine["memory_mib"],
-        "command_lines": {name: machine[name] for name in ("v86", "state", "qemu")},
+        "command_lines": {name: machine[name] for name in ("v86", "qemu")},
         "files": described(directory),
         "packages": packages,
     }

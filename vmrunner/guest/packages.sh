@@ -14,7 +14,7 @@ readonly store=$cache/packages
 # Name and architecture; `source` stands for a source package.
 readonly -a WANTED=(
   'linux-source-6.1 all' 'seabios all' 'busybox-static i386'
-  'libc6 i386' 'ncurses-base all'
+  'libc6 i386' 'libc-bin i386' 'ncurses-base all'
   'libedit-dev i386' 'libbsd-dev i386' 'libmd-dev i386'
   'libncurses-dev i386' 'postgresql-15 source'
 )

@@ -84,3 +84,7 @@ void area_leave(void);
 const char* area_part(unsigned part);
 
 int host_main(int count, char** arguments);
+
+// --- tools.c
+int flock_main(int count, char** arguments);
+int unpack_main(int count, char** arguments);

@@ -1,5 +1,5 @@
 // The guest's init: mounts what a system needs, then serves the control line, the terminals and
-// the programs that ask the host for something. As `host` it is the client of the latter.
+// the programs that ask the host for something. By other names it is a small tool: see tools.c.
 #include "guest.h"
 
 #include <errno.h>
@@ -74,10 +74,17 @@ static void reap(void) {
   }
 }
 
+// BusyBox's poweroff, halt and reboot, as root, tell process 1 by signals.
+static void on_signal(uint32_t signal) {
+  if (signal == SIGUSR1 || signal == SIGUSR2) go_down(false, 0);
+  if (signal == SIGTERM) go_down(true, 0);
+}
+
 static int block_signals(void) {
+  const int taken[] = {SIGCHLD, SIGUSR1, SIGUSR2, SIGTERM};
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGCHLD);
+  for (size_t i = 0; i < sizeof taken / sizeof *taken; ++i) sigaddset(&set, taken[i]);
   sigprocmask(SIG_BLOCK, &set, NULL);
   signal(SIGPIPE, SIG_IGN);
   return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -97,7 +104,7 @@ static void serve_once(int signals) {
   if (poll(polls, 3 + kJobs + kStreams, terminals_timeout_ms()) < 0 && errno != EINTR) sleep(1);
   if (polls[0].revents) {
     struct signalfd_siginfo info;
-    while (read(signals, &info, sizeof info) > 0) continue;
+    while (read(signals, &info, sizeof info) > 0) on_signal(info.ssi_signo);
   }
   for (int i = 0; i < kJobs; ++i) {
     if (polls[3 + i].revents) job_read(i);
@@ -112,8 +119,11 @@ static void serve_once(int signals) {
 }
 
 int main(int count, char** arguments) {
-  const char* name = strrchr(arguments[0], '/');
-  if (strcmp(name ? name + 1 : arguments[0], "host") == 0) return host_main(count, arguments);
+  const char* slash = strrchr(arguments[0], '/');
+  const char* name = slash ? slash + 1 : arguments[0];
+  if (strcmp(name, "host") == 0) return host_main(count, arguments);
+  if (strcmp(name, "flock") == 0) return flock_main(count, arguments);
+  if (strcmp(name, "unpack") == 0) return unpack_main(count, arguments);
   umask(022);
   mount_system();
   read_command_line();

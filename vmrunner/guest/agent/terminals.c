@@ -41,6 +41,7 @@ void become_user(bool as_root) {
   setenv("LOGNAME", other ? "user" : "root", 1);
   setenv("SHELL", "/bin/sh", 1);
   setenv("TERM", "xterm-256color", 1);
+  setenv("ENV", "/etc/shrc", 1);
   setenv("LANG", "C.UTF-8", 1);
   setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
   if (chdir(mounted ? settings.target : getenv("HOME"))) (void)!chdir("/");

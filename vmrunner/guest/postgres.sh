@@ -1,0 +1,133 @@
+#!/bin/bash
+# Builds PostgreSQL for the guest: a bundle of programs, and a cluster made with them.
+#
+#   postgres.sh                                 Debian's source package, as postgres.conf says
+#   postgres.sh --source DIR --options FILE     any server of the family, from its source tree
+#
+# Prints the directory of the result: NAME.tar.zst (bin, lib, share below NAME/), NAME-data.tar.zst
+# (the cluster), NAME.conf. Needs gcc-multilib, libc6-dev-i386, perl, make, setpriv.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+source=
+options=$guest/postgres.conf
+while [ $# -gt 0 ]; do
+  case $1 in
+    --source) source=$(realpath "$2"); shift 2 ;;
+    --options) options=$(realpath "$2"); shift 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+  esac
+done
+need make gcc perl zstd setpriv
+. "$options"
+log=$cache/$NAME.log
+packages=$cache/packages
+
+# A compiler under a short name: what is built notes down its name and flags, and no path.
+make_compiler() {
+  mkdir -p "$work"/{cc,lib,include,sysroot}
+  local package library
+  for package in libedit-dev libbsd-dev libmd-dev libncurses-dev; do
+    dpkg-deb -x "$packages/$package.i386" "$work/sysroot"
+  done
+  # Line editing goes into psql itself: one file less to open, and nothing to be found at run time.
+  for library in edit bsd md tinfo; do
+    cp "$work/sysroot/usr/lib/i386-linux-gnu/lib$library.a" "$work/lib/libstatic-$library.a"
+  done
+  echo 'INPUT(-l:libstatic-edit.a -l:libstatic-bsd.a -l:libstatic-md.a -l:libstatic-tinfo.a)' \
+    >"$work/lib/libedit.so"
+  cp -r "$work/sysroot/usr/include/editline" "$work/include/"
+  # SSE2 instead of the x87, which emulators are slow at.
+  cat >"$work/cc/guest-cc" <<SCRIPT
+#!/bin/sh
+exec gcc -m32 -march=i686 -msse2 -mfpmath=sse -ffile-prefix-map="$work"=. -I"$work/include" \\
+  -L"$work/lib" -Wl,--build-id=none "\$@"
+SCRIPT
+  chmod +x "$work/cc/guest-cc"
+}
+
+run() { "$@" >>"$log" 2>&1 || fail "$NAME: ${*:1:3} fails (see $log)"; }
+
+compile() {
+  export PATH=$work/cc:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+  unset MAKEFLAGS MAKELEVEL
+  : >"$log"
+  cd "$work/tree"
+  say "$NAME: configuring"
+  # shellcheck disable=SC2086
+  run ./configure --build=i686-pc-linux-gnu --prefix="/mnt/$NAME" CC=guest-cc CFLAGS=-O2 $CONFIGURE
+  say "$NAME: compiling, some minutes"
+  local make=(nice make -s -j"${CAIRN_GUEST_JOBS:-3}" "rpathdir=\$\$ORIGIN/../lib")
+  run "${make[@]}"
+  run "${make[@]}" install DESTDIR="$work/install"
+  for module in $CONTRIB; do
+    [ ! -d "contrib/$module" ] ||
+      run "${make[@]}" -C "contrib/$module" install DESTDIR="$work/install"
+  done
+  cd "$root"
+}
+
+# Only what a small machine needs, without symbols.
+trim() {
+  local tree=$work/install/mnt/$NAME file name
+  rm -rf "$tree"/include "$tree"/lib/{pgxs,pkgconfig} "$tree"/lib/*.a "$tree"/share/{doc,man}
+  rm -f "$tree"/lib/lib{ecpg,pgtypes}* "$tree"/lib/libpqwalreceiver.so "$tree"/lib/lib*.so
+  for file in "$tree"/bin/*; do
+    [[ " $(echo $PROGRAMS) " == *" $(basename "$file") "* ]] || rm "$file"
+  done
+  for file in "$tree"/lib/*_and_*.so "$tree"/lib/euc2004_sjis2004.so; do
+    name=$(basename "$file" .so)
+    [[ " $CONVERSIONS " == *" $name "* ]] || rm -f "$file"
+  done
+  find "$tree" -type f \( -perm -100 -o -name '*.so*' \) -exec strip --strip-unneeded {} + \
+    2>>"$log" || true
+  cp "$options" "$tree/bundle.conf"
+}
+
+# pack TREE NAME OUT: the same files give the same bytes.
+pack() {
+  tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=ustar \
+    -C "$1" -cf "$3" "$2"
+  zstd -q --rm -19 --ultra "$3" -o "$3.zst"
+}
+
+# The cluster is made here, by the very programs that will serve it there: in the guest it takes
+# half a minute. They do not run as root.
+make_cluster() {
+  local tree=$work/install/mnt/$NAME data=$work/data as=()
+  mkdir -p "$data"
+  if [ "$(id -u)" = 0 ]; then
+    chown 65534:65534 "$data"
+    chmod 755 "$work"
+    as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+  fi
+  say "$NAME: making the cluster"
+  # shellcheck disable=SC2086
+  (cd / && run "${as[@]}" env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 TZ=GMT "$tree/bin/initdb" \
+    -D "$data/$NAME-data" $INITDB)
+  echo "$SETTINGS" >>"$data/$NAME-data/postgresql.conf"
+  (cd / && printf '%s\nVACUUM FREEZE;\nCHECKPOINT;\n' "$SQL" | run "${as[@]}" env -i \
+    LC_ALL=C.UTF-8 "$tree/bin/postgres" --single -D "$data/$NAME-data" postgres)
+  rm -f "$data/$NAME-data"/postmaster.{pid,opts}
+  pack "$data" "$NAME-data" "$result/$NAME-data.tar"
+}
+
+key=$(key_of "$options" "$guest/postgres.sh" "${source:-$(readlink "$packages/postgresql-15.source")}" \
+  "$(readlink "$packages/libedit-dev.i386")" "$(gcc --version | head -n 1)")
+if ! built "$NAME" "$key"; then
+  # Where others may go, too: the cluster is made by an ordinary user.
+  work=$(mktemp -d "${TMPDIR:-/tmp}/cairn-guest.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  make_compiler
+  if [ -n "$source" ]; then
+    cp -a "$source" "$work/tree"
+  else
+    dpkg-source --no-check -x "$packages/postgresql-15.source"/*.dsc "$work/tree" >/dev/null 2>&1
+  fi
+  compile
+  trim
+  make_cluster
+  pack "$work/install/mnt" "$NAME" "$result/$NAME.tar"
+  cp "$options" "$result/$NAME.conf"
+  keep
+fi
+echo "$result"
