@@ -7,7 +7,8 @@ ninep_client.py ADDRESS UID lock NAME       prints "free" or "taken"
 ninep_client.py ADDRESS UID hold NAME       takes the lock, prints "held", ends with its input
 ninep_client.py ADDRESS UID hit-and-run NAME  sends all requests of `create` and is gone
 
-ADDRESS is HOST:PORT or the path of a Unix socket; UID is what it says that it is, "-" for nobody.
+ADDRESS is HOST:PORT, the path of a Unix socket, or ws://HOST:PORT/PATH, with #PASSWORD if one is
+needed; UID is what it says that it is, "-" for nobody.
 """
 import errno
 import os
@@ -39,6 +40,11 @@ class Connection:
         if address.startswith("/"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.connect(address)
+        elif address.startswith("ws://"):
+            import web_socket  # beside this file
+            url, _, password = address.partition("#")
+            self.socket = web_socket.WebSocket(
+                url, [f"Authorization: Bearer {password}"] if password else [])
         else:
             host, port = address.rsplit(":", 1)
             self.socket = socket.create_connection((host, int(port)))

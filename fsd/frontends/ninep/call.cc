@@ -40,7 +40,7 @@ vfs::Caller Call::caller(const Fid& fid) const {
 
 Result<vfs::Caller> Call::creator(const Fid& fid, std::uint32_t gid) const {
   vfs::Caller caller = this->caller(fid);
-  if (gid == kNoGid) return caller;
+  if (gid == kNoGid || fid.user->squashed) return caller;
   const std::uint32_t wanted = session_.exported.gids.to_server(gid);
   if (wanted == caller.gid) return caller;
   const Identity& user = *fid.user;

@@ -33,6 +33,7 @@ Task<Result<Identity>> identify(UserDatabase& users, const Export& exported, con
   if (squashed) {
     who.uid = exported.squash_uid;
     who.gid = exported.squash_gid;
+    who.squashed = true;
     co_return who;
   }
   who.any_group = peer.trusted;

@@ -61,6 +61,8 @@ struct Identity {
   std::vector<std::uint32_t> groups;  // supplementary
   /// The client says which of its user's groups a new file gets; else only those named here.
   bool any_group = false;
+  /// The listener has made somebody else of him: groups that the client names mean nothing.
+  bool squashed = false;
 };
 
 /// The server's user database (getpwuid_r, getgrouplist), which may block, so not in the core.

@@ -355,6 +355,27 @@ TEST_F(SessionTest, TellsOfTheFilesystem) {
   EXPECT_GE(stats.blocks, stats.bfree);
 }
 
+TEST_F(SessionTest, ASquashedUsersFilesAreOfTheSquashedGroupWhicheverHisKernelNames) {
+  client->get<Rsetattr>(Tsetattr{.fid = 0, .valid = setattr::kMode, .mode = 0777});
+  exported.squash = Squash::kAll;
+  exported.squash_uid = 500;
+  exported.squash_gid = 501;
+  const auto squashed = connect();
+  squashed->begin();
+  squashed->attach(0, 0);
+  for (const std::uint32_t gid : {0U, 7U, 501U}) {
+    const std::string name = "of " + std::to_string(gid);
+    squashed->walk(0, 1, {});
+    squashed->get<Rlcreate>(
+        Tlcreate{.fid = 1, .name = name, .flags = open_flag::kReadWrite, .mode = 0644, .gid = gid});
+    const Rgetattr made = squashed->stat(1);
+    EXPECT_EQ(made.uid, 500U) << gid;
+    EXPECT_EQ(made.gid, 501U) << gid;
+    squashed->clunk(1);
+  }
+  squashed->get<Rmkdir>(Tmkdir{.dfid = 0, .name = "directory", .mode = 0755, .gid = 7});
+}
+
 class ReadOnlyExport : public SessionTest {
  protected:
   ReadOnlyExport() { exported.read_only = true; }
