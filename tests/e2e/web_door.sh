@@ -66,8 +66,8 @@ chown 61002 "$work/of-user"
 expect "a wrong password" "$(login '{"password": "x"}')" 403
 expect "the password" "$(login "$sesame" -c "$work/of-user/jar")" 200
 expect "with the cookie" "$(status 61002 -b "$work/of-user/jar" "$url/api/status")" 200
-expect "a logout" \
-  "$(status 61002 -b "$work/of-user/jar" -H "Origin: $url" "${json[@]}" -d '{}' "$url/api/logout")" 200
+expect "a logout" "$(status 61002 -b "$work/of-user/jar" -H "Origin: $url" "${json[@]}" -d '{}' \
+  "$url/api/logout")" 200
 expect "with the cookie afterwards" "$(status 61002 -b "$work/of-user/jar" "$url/api/status")" 401
 expect "the password as a token" \
   "$(status 61002 -H 'Authorization: Bearer open sesame' "$url/api/status")" 200
