@@ -119,6 +119,7 @@ struct Taker {
     CO_TRY_OK(co_await apply_run(access, run, opened.tip));
     if (!rule(Rule::kIndexLate)) CO_TRY_OK(co_await still_ours(client, manifest));
     opened.tip = run->end;
+    opened.log_end = header.seq;
     co_return true;
   }
 };

@@ -15,6 +15,7 @@ struct OpenedLog {
   StoredManifest manifest;
   format::WriterNonce nonce;
   format::Position tip;  // where the log goes on, and the index stands
+  Seq log_end;           // of what earlier epochs wrote, all before it is in the log
   std::uint64_t replayed = 0;
   bool rebuilt = false;  // the index was loaded from the checkpoint
 };

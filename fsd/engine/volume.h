@@ -52,6 +52,22 @@ class Volume {
  public:
   using Visitor = std::function<bool(std::string_view key, std::string_view value)>;
 
+  /// Is told how the log goes on, in the core.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    /// The open segment is about to be sealed, between two transactions: what is put now goes into
+    /// it, too. Keep it small, and never suspend.
+    virtual void before_seal() = 0;
+    /// durable_end() has moved on.
+    virtual void on_durable() = 0;
+  };
+  /// Who writes to the log now.
+  struct Term {
+    Epoch epoch;
+    Seq log_end;  // of what earlier epochs wrote, only what lies before it is in the log
+  };
+
   virtual ~Volume() = default;
 
   // Metadata as of now, this transaction's own changes included. These never suspend. Fail with
@@ -100,6 +116,9 @@ class Volume {
   [[nodiscard]] virtual std::uint64_t prefetch_bytes_max() const { return UINT64_MAX; }
 
   [[nodiscard]] virtual bool read_only() const = 0;
+  [[nodiscard]] virtual Term term() const = 0;
+  /// One, or none (nullptr).
+  virtual void set_observer(Observer* observer) = 0;
 };
 
 }  // namespace cairn::engine

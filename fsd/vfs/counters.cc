@@ -28,7 +28,7 @@ Result<bool> Counters::load() {
   inodes_ = record->inodes;
   bytes_ = record->bytes;
   name_key_ = {record->name_key0, record->name_key1};
-  next_ino_ = lease_end_;
+  first_ino_ = next_ino_ = lease_end_;
   return true;
 }
 

@@ -31,6 +31,8 @@ class Counters {
   void renew_lease();
 
   [[nodiscard]] Ino next_ino();
+  /// An earlier daemon may have given this number out.
+  [[nodiscard]] bool is_of_the_past(Ino ino) const { return ino.value() < first_ino_; }
   void add_inode() { ++inodes_, changed_ = true; }
   void remove_inode();
   void change_bytes(std::uint64_t before, std::uint64_t after);
@@ -47,6 +49,7 @@ class Counters {
 
  private:
   engine::Volume& volume_;
+  std::uint64_t first_ino_ = 0;  // that this daemon may give out
   std::uint64_t next_ino_ = 0;
   std::uint64_t lease_end_ = 0;
   std::uint64_t inodes_ = 0;

@@ -46,6 +46,11 @@ Inode& InodeTable::insert(Ino ino, const InodeRecord& record) {
 void InodeTable::store(Inode& inode, const InodeRecord& record) {
   if (&inode.record != &record) inode.record = record;
   ++inode.record.change;
+  store_uncounted(inode, inode.record);
+}
+
+void InodeTable::store_uncounted(Inode& inode, const InodeRecord& record) {
+  if (&inode.record != &record) inode.record = record;
   inode.atime_pending = false;
   inode.changed_in = volume_.open_segment();
   volume_.put(format::inode_key(inode.ino), format::encode(inode.record));

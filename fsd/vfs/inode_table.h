@@ -72,6 +72,8 @@ class InodeTable {
   /// Replaces the record and puts it, in the caller's transaction. Counts the change.
   void store(Inode& inode, const InodeRecord& record);
   void store(Inode& inode) { store(inode, inode.record); }
+  /// The same for what nobody's operation has changed: the change counter stays.
+  void store_uncounted(Inode& inode, const InodeRecord& record);
   /// Deletes the record, in the caller's transaction.
   void erase(Inode& inode);
   /// The segment up to which an fsync of this inode must sync; 0 for none.

@@ -46,21 +46,41 @@ LockType LockSpace::held_type(Ino ino, LockOwner owner) const {
   return LockType::kUnlock;
 }
 
+std::vector<RangeLock> LockSpace::held(Ino ino, LockOwner owner) const {
+  std::vector<RangeLock> locks;
+  auto found = inodes_.find(ino);
+  if (found == inodes_.end()) return locks;
+  for (const HeldLock& held : found->second.held.held()) {
+    if (held.lock.owner == owner) locks.push_back(held.lock);
+  }
+  return locks;
+}
+
 Task<Result<void>> LockSpace::set(Ino ino, HeldLock wanted, bool wait, std::uint64_t token) {
   const bool unlock = wanted.lock.type == LockType::kUnlock;
-  if (unlock && !inodes_.contains(ino)) co_return Result<void>();
+  if (wait && !unlock) {
+    auto found = inodes_.find(ino);
+    const bool waits =
+        found != inodes_.end() && (found->second.held.find_conflict(wanted.lock) != nullptr ||
+                                   overtakes(found->second, wanted.lock, nullptr));
+    if (waits) co_return co_await wait_for(ino, wanted, token);
+  }
+  co_return set_now(ino, wanted);
+}
+
+Result<void> LockSpace::set_now(Ino ino, HeldLock wanted) {
+  const bool unlock = wanted.lock.type == LockType::kUnlock;
+  if (unlock && !inodes_.contains(ino)) return {};
   Inode& inode = inodes_[ino];
-  const bool taken = inode.held.find_conflict(wanted.lock) != nullptr;
-  if (taken && !wait) co_return errno_error(EAGAIN, "locked by another");
-  if (taken || (wait && !unlock && overtakes(inode, wanted.lock, nullptr))) {
-    co_return co_await wait_for(ino, wanted, token);
+  if (inode.held.find_conflict(wanted.lock) != nullptr) {
+    return errno_error(EAGAIN, "locked by another");
   }
   Result<void> result = inode.held.set(wanted);
   Ended ended;
   finish(ino, ended);
   if (waiting_.contains(wanted.lock.owner)) settle_loops(ended);
   for (auto& [waiter, outcome] : ended) waiter->done.set(std::move(outcome));
-  co_return result;
+  return result;
 }
 
 Task<Result<void>> LockSpace::wait_for(Ino ino, HeldLock wanted, std::uint64_t token) {

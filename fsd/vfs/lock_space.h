@@ -35,6 +35,10 @@ class LockSpace {
   /// The type that this owner holds anywhere in the file, kUnlock if nothing.
   [[nodiscard]] LockType held_type(Ino ino, LockOwner owner) const;
 
+  [[nodiscard]] std::vector<RangeLock> held(Ino ino, LockOwner owner) const;
+  /// EAGAIN if somebody else has it.
+  Result<void> set_now(Ino ino, HeldLock wanted);
+
   // These as LockTable has them.
   Task<Result<void>> set(Ino ino, HeldLock wanted, bool wait, std::uint64_t token);
   void cancel_wait(std::uint64_t token);

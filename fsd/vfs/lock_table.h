@@ -5,6 +5,7 @@
 #include "fsd/base/id.h"
 #include "fsd/base/result.h"
 #include "fsd/base/task.h"
+#include "fsd/vfs/lock_grace.h"
 #include "fsd/vfs/lock_space.h"
 #include "fsd/vfs/types.h"
 
@@ -25,6 +26,11 @@ class LockTable {
   [[nodiscard]] Result<RangeLock> test(Ino ino, RangeLock lock) const;
   /// As F_SETLK, or F_SETLKW with `wait`. `token` names the wait for cancel_wait(); 0: no name.
   Task<Result<void>> set(Ino ino, HandleId handle, RangeLock lock, bool wait, std::uint64_t token);
+  /// What its owner held before a crash, without waiting, and whether there is a grace or not.
+  Result<void> reclaim(Ino ino, HandleId handle, RangeLock lock);
+  /// What this owner holds in the file, through any handle.
+  [[nodiscard]] std::vector<RangeLock> held(Ino ino, LockOwner owner) const;
+  [[nodiscard]] LockGrace& grace() { return grace_; }
   /// As flock(2). A change of type gives the old lock up first, and does not get it back if the new
   /// one cannot be had.
   Task<Result<void>> set_flock(Ino ino, HandleId handle, LockOwner owner, LockType type, bool wait,
@@ -40,6 +46,9 @@ class LockTable {
   void drop_client(std::uint64_t client);
 
  private:
+  Task<Result<void>> set_after_grace(Ino ino, HeldLock wanted, bool wait, std::uint64_t token);
+
+  LockGrace grace_;
   LockSpace ranges_{LockSpace::Deadlocks::kDetect};
   LockSpace flocks_{LockSpace::Deadlocks::kIgnore};
 };

@@ -36,7 +36,9 @@ void Reclaimer::on_named(Ino ino) {
   inodes_.set_orphan(ino, false);
 }
 
-void Reclaimer::on_unused(Ino ino) { reclaim(ino).detach(); }
+void Reclaimer::on_unused(Ino ino) {
+  if (!keeps_orphans_) reclaim(ino).detach();
+}
 
 /// False: there is too much of it for one transaction, or some of it is damaged.
 bool Reclaimer::erase_now(Inode& inode) {
@@ -118,12 +120,14 @@ Task<> Reclaimer::run_trims() {
   gate_.leave();
 }
 
-void Reclaimer::recover() {
-  recover_orphans().detach();
+void Reclaimer::recover(bool orphans) {
+  if (orphans) recover_orphans();
   continue_trims();
 }
 
-Task<> Reclaimer::recover_orphans() {
+void Reclaimer::recover_orphans() { run_recovery().detach(); }
+
+Task<> Reclaimer::run_recovery() {
   if (!gate_.enter()) co_return;
   std::uint64_t count = 0;
   auto orphan = next_orphan(Ino());

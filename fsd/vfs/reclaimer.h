@@ -33,8 +33,12 @@ class Reclaimer {
   void on_unused(Ino ino);
   /// Goes on, in the background, with trims that are pending, if there are any.
   void continue_trims();
-  /// At start: what the last daemon left.
-  void recover();
+  /// At start: what the last daemon left; files that were open and unlinked only if `orphans`.
+  void recover(bool orphans);
+  /// ... these later, if not then.
+  void recover_orphans();
+  /// What has no name stays from now on, for the next daemon.
+  void keep_orphans() { keeps_orphans_ = true; }
   /// Waits for the background work.
   Task<> stop();
 
@@ -46,7 +50,7 @@ class Reclaimer {
   Task<Result<void>> try_reclaim(Ino ino);
   Result<bool> reclaim_step(Ino ino);
   Task<> run_trims();
-  Task<> recover_orphans();
+  Task<> run_recovery();
   Result<Ino> next_orphan(Ino after);
 
   Runtime& runtime_;
@@ -56,6 +60,7 @@ class Reclaimer {
   Xattrs& xattrs_;
   FileData& data_;
   Gate gate_;
+  bool keeps_orphans_ = false;
 };
 
 }  // namespace cairn::vfs

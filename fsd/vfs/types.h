@@ -40,6 +40,9 @@ struct Caller {
   /// groups and capabilities); the core then only applies what is not access checking.
   bool checked_by_kernel = false;
   std::uint64_t client = 0;  // which frontend connection: the origin of changes, for ChangeListener
+  /// A node that is made again, since a crash undid it, gets the number that it had: it was given
+  /// out by an earlier daemon, and none has it now. Ino{}: a new one.
+  Ino made_again{};
   /// If not null: an operation that still waits for room when it is set changes nothing and ends
   /// with EINTR. It outlives the operation.
   const CancelFlag* cancel = nullptr;

@@ -25,6 +25,7 @@ Task<Result<std::unique_ptr<Vfs>>> Vfs::open(Runtime& runtime, engine::Volume& v
                                              Options options) {
   auto parts = std::make_unique<Parts>(runtime, volume, options);
   CO_TRY(const bool exists, parts->counters.load());
+  CO_TRY_OK(parts->sessions.load());
   if (!volume.read_only()) {
     CO_TRY_OK(co_await volume.admit(0));
     if (exists) {
@@ -32,6 +33,7 @@ Task<Result<std::unique_ptr<Vfs>>> Vfs::open(Runtime& runtime, engine::Volume& v
     } else {
       CO_TRY_OK(parts->make_root());
     }
+    parts->sessions.begin_term();
     parts->counters.store();
     // No inode number is given out before its lease is durable.
     CO_TRY_OK(co_await volume.sync(volume.open_segment()));
@@ -40,7 +42,7 @@ Task<Result<std::unique_ptr<Vfs>>> Vfs::open(Runtime& runtime, engine::Volume& v
   }
   parts->directory.set_key(parts->counters.name_key());
   CO_TRY_OK(parts->inodes.get(kRootIno));
-  if (!volume.read_only()) parts->reclaimer.recover();
+  if (!volume.read_only()) parts->reclaimer.recover(!options.grace);
   co_return std::unique_ptr<Vfs>(new Vfs(std::move(parts)));
 }
 
@@ -68,7 +70,7 @@ Result<void> Vfs::Parts::on_freed(Ino ino, std::uint64_t bytes) {
   InodeRecord next = (*inode)->record;
   next.blocks -= std::min(next.blocks, bytes);
   counters.change_bytes((*inode)->record.blocks, next.blocks);
-  inodes.store(**inode, next);
+  inodes.store_uncounted(**inode, next);
   counters.store();
   return {};
 }
@@ -95,6 +97,21 @@ void Vfs::Parts::touch_atime(Inode& inode, int open_flags) {
   if (r.atime > r.mtime && r.atime > r.ctime && when - r.atime < kDay) return;
   inodes.touch_atime(inode, when);
 }
+
+Sessions& Vfs::sessions() { return parts_->sessions; }
+
+SipKey Vfs::derive_key(std::string_view purpose) const {
+  const SipKey master = parts_->counters.name_key();
+  const std::string text(purpose);
+  return {.k0 = sip_hash(master, text + '0'), .k1 = sip_hash(master, text + '1')};
+}
+
+void Vfs::end_grace() {
+  parts_->locks.grace().end();
+  if (!parts_->volume.read_only()) parts_->reclaimer.recover_orphans();
+}
+
+void Vfs::keep_orphans() { parts_->reclaimer.keep_orphans(); }
 
 void Vfs::set_listener(ChangeListener* listener) { parts_->listener = listener; }
 

@@ -12,9 +12,12 @@
 #include "fsd/base/task.h"
 #include "fsd/engine/volume.h"
 #include "fsd/runtime/runtime.h"
+#include "fsd/vfs/sip_hash.h"
 #include "fsd/vfs/types.h"
 
 namespace cairn::vfs {
+
+class Sessions;
 
 /// The POSIX core: every operation of every door goes through here, with the same rights, locks
 /// and durability. SEMANTICS.md says what POSIX leaves open and how we decided.
@@ -31,6 +34,8 @@ class Vfs {
     std::uint32_t root_uid = 0;            // owner of the root directory of a new volume
     std::uint32_t root_gid = 0;
     std::size_t extents_per_step = kExtentsPerStep;  // tests make it small
+    /// There is somebody who will call end_grace().
+    bool grace = false;
   };
   /// Makes the root directory of a new volume, reclaims files that were open and unlinked when the
   /// last daemon ended, and goes on with interrupted trims in the background.
@@ -120,6 +125,8 @@ class Vfs {
                               const std::function<bool(const DirectoryEntry&)>& visit);
   /// For readdirplus: the attributes of an entry just visited, without permission checks.
   Result<Attributes> peek_attributes(Ino ino);
+  /// What the name stands for, Ino{} if for nothing, without permission checks.
+  Result<Ino> peek_entry(Ino parent, std::string_view name);
   Task<Result<void>> release_directory(HandleId handle);
 
   // Locks. A POSIX lock belongs to an owner; OFD and flock locks to a handle (the door passes an
@@ -135,6 +142,20 @@ class Vfs {
   void cancel_lock_wait(std::uint64_t token);
   /// Everything that a vanished client held.
   void drop_client(std::uint64_t client);
+
+  // Sessions that outlive a crash.
+  [[nodiscard]] Sessions& sessions();
+  /// A secret of this volume's, for `purpose` alone.
+  [[nodiscard]] SipKey derive_key(std::string_view purpose) const;
+  /// With Options::grace, what the last daemon's clients may come back for is kept for them until
+  /// this: files that were open and unlinked, and, after hold_locks(), their locks.
+  void end_grace();
+  /// Until end_grace() nobody gets a lock but by reclaim_lock(): who will not wait gets EAGAIN.
+  void hold_locks();
+  Result<void> reclaim_lock(HandleId handle, RangeLock lock);
+  [[nodiscard]] std::vector<RangeLock> held_locks(Ino ino, LockOwner owner) const;
+  /// From now on, files without names stay when their last use ends: for the next daemon to keep.
+  void keep_orphans();
 
  private:
   struct Parts;

@@ -89,6 +89,12 @@ Result<Attributes> Vfs::Parts::set_attributes(const Caller& caller, Ino ino, Han
 
 Task<Result<Attributes>> Vfs::get_attributes(Caller, Ino ino) { co_return peek_attributes(ino); }
 
+Result<Ino> Vfs::peek_entry(Ino parent, std::string_view name) {
+  TRY_OK(check_name(name));
+  TRY(const auto slot, parts_->directory.find(parent, name));
+  return slot.taken ? slot.ino : Ino();
+}
+
 Result<Attributes> Vfs::peek_attributes(Ino ino) {
   TRY(const InodeRef inode, parts_->inodes.get(ino));
   return Parts::attributes(*inode);

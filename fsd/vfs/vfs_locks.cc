@@ -24,6 +24,17 @@ Task<Result<void>> Vfs::set_flock(HandleId handle, LockOwner owner, LockType typ
   co_return co_await parts_->locks.set_flock(file.ino, handle, owner, type, wait, token);
 }
 
+void Vfs::hold_locks() { parts_->locks.grace().begin(); }
+
+Result<void> Vfs::reclaim_lock(HandleId handle, RangeLock lock) {
+  TRY(const OpenFile file, parts_->handles.get(handle));
+  return parts_->locks.reclaim(file.ino, handle, lock);
+}
+
+std::vector<RangeLock> Vfs::held_locks(Ino ino, LockOwner owner) const {
+  return parts_->locks.held(ino, owner);
+}
+
 void Vfs::cancel_lock_wait(std::uint64_t token) { parts_->locks.cancel_wait(token); }
 
 void Vfs::drop_client(std::uint64_t client) {

@@ -43,6 +43,15 @@ Result<Attributes> Vfs::Parts::lookup(const Caller& caller, Ino parent, std::str
   return attributes(*inode);
 }
 
+Result<Ino> Vfs::Parts::number_for(const Caller& caller) {
+  if (caller.made_again == Ino()) return counters.next_ino();
+  auto taken = inodes.get(caller.made_again);
+  if (taken) return errno_error(EEXIST, "the inode number is taken");
+  if (to_errno(taken.error()) != ESTALE) return taken.error();
+  if (!counters.is_of_the_past(caller.made_again)) return errno_error(EINVAL);
+  return caller.made_again;
+}
+
 Result<InodeRef> Vfs::Parts::new_inode(const Caller& caller, const Inode& parent, NewNode node) {
   const bool inherits_group = (parent.record.mode & S_ISGID) != 0;
   InodeRecord record;
@@ -56,7 +65,7 @@ Result<InodeRef> Vfs::Parts::new_inode(const Caller& caller, const Inode& parent
     node.mode &= ~static_cast<std::uint32_t>(S_ISGID);
   }
   TRY(const auto inherited, acls.inherit(parent.ino, parent.record, node.mode, node.umask));
-  const Ino ino = counters.next_ino();
+  TRY(const Ino ino, number_for(caller));
   record.mode = inherited.mode;
   record.atime = record.mtime = record.ctime = record.btime = now();
   if (S_ISDIR(record.mode)) record.parent = parent.ino;

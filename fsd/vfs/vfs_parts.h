@@ -16,6 +16,7 @@
 #include "fsd/vfs/lock_table.h"
 #include "fsd/vfs/permissions.h"
 #include "fsd/vfs/reclaimer.h"
+#include "fsd/vfs/sessions.h"
 #include "fsd/vfs/vfs.h"
 #include "fsd/vfs/xattrs.h"
 
@@ -52,6 +53,7 @@ struct Vfs::Parts {
   engine::Volume& volume;
   Options options;
   Counters counters{volume};
+  Sessions sessions{volume};
   InodeTable inodes{volume, kLoadedInodesMax};
   Directory directory{volume, SipKey()};
   HandleTable handles;
@@ -101,6 +103,7 @@ struct Vfs::Parts {
   /// The same once the name is known to be free.
   Result<InodeRef> make_at(const Caller& caller, Inode& dir, std::uint64_t cookie,
                            std::string_view name, NewNode node, std::string_view symlink_target);
+  Result<Ino> number_for(const Caller& caller);
   /// After all checks: an inode with no link yet, not stored yet.
   Result<InodeRef> new_inode(const Caller& caller, const Inode& parent, NewNode node);
   Result<Attributes> link(const Caller& caller, Ino ino, Ino new_parent, std::string_view name);

@@ -58,6 +58,8 @@ class TaggedVolume final : public engine::Volume {
     return inner_.prefetch_bytes_max();
   }
   [[nodiscard]] bool read_only() const override { return inner_.read_only(); }
+  [[nodiscard]] Term term() const override { return inner_.term(); }
+  void set_observer(Observer* observer) override { inner_.set_observer(observer); }
 
   /// Called before each admit: the place to seal the open segment, as an admit may. The admit then
   /// waits for as long as it says, as one does when the window is full.

@@ -72,9 +72,11 @@ void MemoryVolume::drop_reference(engine::DataRef at, std::uint64_t length) {
 Task<Result<void>> MemoryVolume::sync(Seq upto) {
   if (upto < open_) co_return Result<void>();
   ++syncs_;
+  if (observer_ != nullptr) observer_->before_seal();
   durable_keys_ = keys_;
   durable_segments_ = segments_;
   open_ = open_.next();
+  if (observer_ != nullptr) observer_->on_durable();
   co_return Result<void>();
 }
 
@@ -97,7 +99,9 @@ std::int64_t MemoryVolume::referenced_bytes() const {
 void MemoryVolume::crash() {
   keys_ = durable_keys_;
   segments_ = durable_segments_;
+  log_end_ = open_;
   open_ = open_.next();
+  ++epoch_;
 }
 
 }  // namespace cairn::testing

@@ -31,6 +31,8 @@ class MemoryVolume final : public engine::Volume {
                           const CancelFlag* cancel) override;
   void prefetch(engine::DataRef, std::uint64_t) override {}
   [[nodiscard]] bool read_only() const override { return read_only_; }
+  [[nodiscard]] Term term() const override { return {Epoch(epoch_), log_end_}; }
+  void set_observer(Observer* observer) override { observer_ = observer; }
 
   void set_read_only(bool value) { read_only_ = value; }
   /// Bytes referenced by extents, over all segments; 0 when every file is gone.
@@ -40,7 +42,7 @@ class MemoryVolume final : public engine::Volume {
   }
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
   [[nodiscard]] std::uint64_t admits() const { return admits_; }
-  /// Back to the last sync; what a power cut would leave.
+  /// Back to the last sync; what a power cut would leave. The next term begins.
   void crash();
   /// From now on every read of file bytes fails with kDamaged.
   void damage_data() { damaged_ = true; }
@@ -55,6 +57,9 @@ class MemoryVolume final : public engine::Volume {
   std::map<std::string, std::string, std::less<>> durable_keys_;
   std::map<Seq, Segment> durable_segments_;
   Seq open_{1};
+  std::uint64_t epoch_ = 1;
+  Seq log_end_{1};
+  Observer* observer_ = nullptr;
   std::uint64_t syncs_ = 0;
   std::uint64_t admits_ = 0;
   bool read_only_ = false;

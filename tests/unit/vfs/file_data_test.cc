@@ -401,6 +401,8 @@ class ColdVolume final : public engine::Volume {
     prefetched.emplace_back(from, length);
   }
   [[nodiscard]] bool read_only() const override { return inner.read_only(); }
+  [[nodiscard]] Term term() const override { return inner.term(); }
+  void set_observer(Observer* observer) override { inner.set_observer(observer); }
 
   testing::MemoryVolume inner;
   std::deque<OneShot<Result<void>>> waiting;

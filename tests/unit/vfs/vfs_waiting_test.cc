@@ -55,6 +55,8 @@ class WaitingVolume final : public engine::Volume {
   }
   void prefetch(engine::DataRef, std::uint64_t) override {}
   [[nodiscard]] bool read_only() const override { return false; }
+  [[nodiscard]] Term term() const override { return inner_.term(); }
+  void set_observer(Observer* observer) override { inner_.set_observer(observer); }
 
  private:
   testing::MemoryVolume& inner_;
