@@ -2,6 +2,7 @@
 # tests/tidy checks the #include lines against the same table.
 set(CAIRN_LAYER_wire "")
 set(CAIRN_LAYER_p9 wire)
+set(CAIRN_LAYER_resume wire)
 set(CAIRN_LAYER_base "")
 set(CAIRN_LAYER_runtime base)
 set(CAIRN_LAYER_config base)
@@ -14,11 +15,11 @@ set(CAIRN_LAYER_engine base runtime format object_store index)
 set(CAIRN_LAYER_vfs base runtime wire format engine)
 set(CAIRN_LAYER_fuse base runtime vfs)
 set(CAIRN_LAYER_sockets base runtime)
-set(CAIRN_LAYER_ninep base runtime wire p9 vfs sockets)
+set(CAIRN_LAYER_ninep base runtime wire p9 resume format vfs sockets)
 set(CAIRN_LAYER_web base runtime sockets)
 set(CAIRN_LAYER_admin base runtime)
 set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse ninep
-    web admin)
+    web admin resume)
 
 # What nearly every file includes, parsed once per library.
 set(CAIRN_PRECOMPILED <algorithm> <chrono> <coroutine> <cstdint> <cstring> <functional> <map>

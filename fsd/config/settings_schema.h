@@ -142,6 +142,7 @@ void visit(V& v, WebSettings& s) {
           "expected origins such as \"https://cairn.example.org\"");
   v.path("page_dir", s.page_dir);
   v.path("vm_dir", s.vm_dir);
+  v.seconds("resume_grace_s", s.resume_grace, std::chrono::seconds(1), std::chrono::hours(24));
 }
 
 /// The tables that are there once, with the name of each.

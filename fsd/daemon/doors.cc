@@ -6,6 +6,7 @@
 #include "fsd/daemon/ninep_options.h"
 #include "fsd/daemon/web_options.h"
 #include "fsd/runtime/blocking.h"
+#include "protocol/resume/frames.h"
 
 namespace cairn::daemon {
 namespace {
@@ -69,12 +70,13 @@ Result<void> Doors::open_web(const config::Settings& settings,
   options.site.status = std::move(status);
   options.site.sockets.push_back(
       {.path = "/ws/9p",
-       .subprotocols = {},
-       .message_bytes_max = p9::Limits().message_bytes_max,
-       .accept = [this](std::shared_ptr<MessageSocket> socket, const web::WebPeer& peer,
-                        std::string_view) {
-         return ninep_->accept(std::move(socket),
-                               {.trusted = true, .uid = p9::kNobody, .name = "web " + peer.name});
+       .subprotocols = {std::string(resume::kSubprotocol)},
+       .message_bytes_max = p9::Limits().message_bytes_max + resume::kEnvelopeBytesMax,
+       .accept = [this](std::shared_ptr<MessageSocket> socket, const web::WebPeer& web_peer,
+                        std::string_view subprotocol) {
+         p9::Peer peer{.trusted = true, .uid = p9::kNobody, .name = "web " + web_peer.name};
+         return subprotocol.empty() ? ninep_->accept(std::move(socket), std::move(peer))
+                                    : ninep_->accept_resumable(std::move(socket), std::move(peer));
        }});
   warn_of_missing_files(options.site);
   TRY(web_, web::WebServer::start(runtime_.runtime(), runtime_.io(), std::move(options)));

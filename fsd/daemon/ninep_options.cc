@@ -72,7 +72,10 @@ Result<p9::NinepServer::Options> ninep_options(const config::Settings& settings)
     TRY(auto listener, to_listener(one, settings.read_only));
     options.listeners.push_back(std::move(listener));
   }
-  if (settings.web) options.message_export = guest_export(settings);
+  if (settings.web) {
+    options.message_export = guest_export(settings);
+    options.resume_grace = settings.web->resume_grace;
+  }
   return options;
 }
 

@@ -106,8 +106,10 @@ Task<Result<void>> handle(Call& call, const Twalk& request) {
 }
 
 Task<Result<void>> handle(Call& call, const Tclunk& request) {
+  if (const auto stale = call.session().fids.take_stale(request.fid)) co_return *stale;
   CO_TRY(const FidRef fid, call.fid(request.fid));
   call.session().fids.erase(request.fid);
+  if (call.session().tells_of_loss(*fid)) co_return errno_error(EIO, "changes were lost");
   if (fid->kind() == Fid::Kind::kXattrWrite) CO_TRY_OK(co_await store_xattr(call, fid));
   co_return call.reply(Rclunk{});
 }

@@ -20,14 +20,27 @@ std::size_t reply_bytes(const std::optional<Request>& request) {
 
 }  // namespace
 
-Call::Call(SessionState& session, const Header& header, std::string message, std::uint64_t token)
+bool SessionState::tells_of_loss(Fid& fid) {
+  const bool was_lost = lost.erase(fid.place.ino) > 0;
+  return std::exchange(fid.has_lost, false) || was_lost;
+}
+
+Call::Call(SessionState& session, const Header& header, std::string message, std::uint64_t token,
+           std::uint64_t number)
     : session_(session),
       message_(std::move(message)),
       tag_(header.tag),
       token_(token),
+      number_(number),
       request_(decode_request(header.type, as_bytes(message_).subspan(kHeaderBytes))),
       bytes_(message_.size() +
              std::min<std::size_t>(reply_bytes(request_), session.message_bytes_max)) {}
+
+Result<FidRef> Call::fid(std::uint32_t number) {
+  TRY(FidRef fid, session_.fids.get(number));
+  fids_.push_back(fid);
+  return fid;
+}
 
 vfs::Caller Call::caller(const Fid& fid) const {
   const Identity& user = *fid.user;
@@ -35,6 +48,7 @@ vfs::Caller Call::caller(const Fid& fid) const {
           .gid = user.gid,
           .groups = user.groups,
           .client = session_.client,
+          .made_again = made_again,
           .cancel = &cancel};
 }
 

@@ -21,9 +21,10 @@ Fid::~Fid() {
   door_.vfs.forget(place.ino, 1);
 }
 
-void Fid::opened(Kind kind, vfs::HandleId handle) {
+void Fid::opened(Kind kind, vfs::HandleId handle, int flags) {
   kind_ = kind;
   handle_ = handle;
+  open_flags_ = flags;
 }
 
 void Fid::reads_xattr(std::string value) {
@@ -40,14 +41,17 @@ void Fid::writes_xattr(std::string name, std::size_t bytes, int flags) {
 
 Result<FidRef> FidTable::get(std::uint32_t number) const {
   const auto found = fids_.find(number);
-  if (found == fids_.end()) return errno_error(EBADF, "no such fid");
-  return found->second;
+  if (found != fids_.end()) return found->second;
+  const auto stale = stale_.find(number);
+  return stale != stale_.end() ? stale->second : errno_error(EBADF, "no such fid");
 }
 
 Result<void> FidTable::check_free(std::uint32_t number) const {
   if (number == kNoFid) return errno_error(EINVAL, "NOFID is no fid");
-  if (fids_.contains(number)) return errno_error(EINVAL, "the fid is in use");
-  if (fids_.size() >= fids_max_) return errno_error(EMFILE, "too many fids");
+  if (fids_.contains(number) || stale_.contains(number)) {
+    return errno_error(EINVAL, "the fid is in use");
+  }
+  if (size() >= fids_max_) return errno_error(EMFILE, "too many fids");
   return {};
 }
 
@@ -55,6 +59,23 @@ Result<void> FidTable::add(std::uint32_t number, FidRef fid) {
   TRY_OK(check_free(number));
   fids_.emplace(number, std::move(fid));
   return {};
+}
+
+void FidTable::add_stale(std::uint32_t number, Error error) {
+  stale_.insert_or_assign(number, std::move(error));
+}
+
+std::optional<Error> FidTable::take_stale(std::uint32_t number) {
+  const auto found = stale_.find(number);
+  if (found == stale_.end()) return std::nullopt;
+  const Error error = found->second;
+  stale_.erase(found);
+  return error;
+}
+
+void FidTable::clear() {
+  fids_.clear();
+  stale_.clear();
 }
 
 }  // namespace cairn::p9

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -31,13 +32,16 @@ class Fid {
   Fid(const Fid&) = delete;
   Fid& operator=(const Fid&) = delete;
 
-  /// The file is open now.
-  void opened(Kind kind, vfs::HandleId handle);
+  /// The file is open now; `flags` as in open(2).
+  void opened(Kind kind, vfs::HandleId handle, int flags);
 
   const std::shared_ptr<const Identity> user;
   const Place place;
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] vfs::HandleId handle() const { return handle_; }
+  [[nodiscard]] int open_flags() const { return open_flags_; }
+  /// A crash undid some of what was done to it, and nobody has been told yet.
+  bool has_lost = false;
 
   // An extended attribute, or the list of their names, being read or written.
   void reads_xattr(std::string value);
@@ -51,13 +55,15 @@ class Fid {
   Door& door_;
   Kind kind_ = Kind::kPath;
   vfs::HandleId handle_;
+  int open_flags_ = 0;
 };
 
 using FidRef = std::shared_ptr<Fid>;
 
 /// A session's fids, by the client's numbers.
 /// Threads: core only.
-/// Fails with: EBADF (no such fid), EINVAL (the number is in use, or is none), EMFILE.
+/// Fails with: EBADF (no such fid), EINVAL (the number is in use, or is none), EMFILE; what a stale
+/// fid answers.
 class FidTable {
  public:
   explicit FidTable(std::size_t fids_max) : fids_max_(fids_max) {}
@@ -68,12 +74,18 @@ class FidTable {
   /// `number` stands for another file from now on.
   void replace(std::uint32_t number, FidRef fid) { fids_[number] = std::move(fid); }
   void erase(std::uint32_t number) { fids_.erase(number); }
-  void clear() { fids_.clear(); }
-  [[nodiscard]] std::size_t size() const { return fids_.size(); }
+  /// The number of a fid that could not be brought back: it answers `error` until it is given up.
+  void add_stale(std::uint32_t number, Error error);
+  /// Gives such a number up; what it answered. None: it is not stale.
+  std::optional<Error> take_stale(std::uint32_t number);
+  void clear();
+  [[nodiscard]] std::size_t size() const { return fids_.size() + stale_.size(); }
+  [[nodiscard]] const std::unordered_map<std::uint32_t, FidRef>& all() const { return fids_; }
 
  private:
   const std::size_t fids_max_;
   std::unordered_map<std::uint32_t, FidRef> fids_;
+  std::unordered_map<std::uint32_t, Error> stale_;
 };
 
 }  // namespace cairn::p9

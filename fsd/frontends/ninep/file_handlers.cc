@@ -60,7 +60,7 @@ Task<Result<void>> handle(Call& call, const Tlopen& request) {
   if (S_ISDIR(attributes.inode.mode)) {
     if (writes(flags)) co_return errno_error(EISDIR);
     CO_TRY(const vfs::HandleId handle, co_await call.vfs().open_directory(caller, ino));
-    fid->opened(Fid::Kind::kDirectory, handle);
+    fid->opened(Fid::Kind::kDirectory, handle, 0);
   } else {
     CO_TRY(const vfs::HandleId handle, co_await call.vfs().open_file(caller, ino, flags));
     // Two opens of one fid at once: the later one finds it open.
@@ -68,7 +68,7 @@ Task<Result<void>> handle(Call& call, const Tlopen& request) {
       static_cast<void>(co_await call.vfs().release(handle));
       co_return errno_error(EINVAL, "the fid is open");
     }
-    fid->opened(Fid::Kind::kFile, handle);
+    fid->opened(Fid::Kind::kFile, handle, flags & ~O_TRUNC);
   }
   co_return call.reply(Rlopen{.qid = call.qid(attributes), .iounit = io_unit(call)});
 }
@@ -81,8 +81,8 @@ Task<Result<void>> handle(Call& call, const Tlcreate& request) {
   CO_TRY(const vfs::Caller caller, call.creator(*fid, request.gid));
   const std::string name(request.name);
   const Ino parent = fid->place.ino;
-  auto result = co_await call.vfs().create(caller, parent, name, {.mode = request.mode},
-                                           to_open_flags(request.flags));
+  const int flags = to_open_flags(request.flags);
+  auto result = co_await call.vfs().create(caller, parent, name, {.mode = request.mode}, flags);
   CO_TRY(const auto made, std::move(result));
   const auto& [handle, attributes] = made;
   // The client's number stands for the new file from now on, no longer for the directory.
@@ -90,7 +90,7 @@ Task<Result<void>> handle(Call& call, const Tlcreate& request) {
       call.door(), call.session().client, fid->user,
       Fid::Place{.ino = attributes.ino, .parent = parent, .name = name, .root = fid->place.root},
       attributes.inode.change);
-  created->opened(Fid::Kind::kFile, handle);
+  created->opened(Fid::Kind::kFile, handle, flags & ~(O_TRUNC | O_EXCL));
   call.session().fids.replace(request.fid, std::move(created));
   co_return call.reply(Rlcreate{.qid = call.qid(attributes), .iounit = io_unit(call)});
 }
@@ -142,6 +142,7 @@ Task<Result<void>> handle(Call& call, const Twrite& request) {
 
 Task<Result<void>> handle(Call& call, const Tfsync& request) {
   CO_TRY(const FidRef fid, call.fid(request.fid));
+  if (call.session().tells_of_loss(*fid)) co_return errno_error(EIO, "changes were lost");
   CO_TRY_OK(co_await call.vfs().fsync(fid->place.ino, (request.datasync & 1) != 0));
   co_return call.reply(Rfsync{});
 }

@@ -11,6 +11,9 @@ Task<Result<void>> handle(Call& call);
 /// Will this request, if it succeeds, have changed what others see? To be asked beforehand.
 [[nodiscard]] bool changes_something(Call& call);
 
+/// Whose lock it is, among those of one session.
+[[nodiscard]] std::uint64_t lock_owner(std::string_view client_id, std::uint32_t proc_id);
+
 // One for each message, by the file it is in. What each does: PROTOCOL.md.
 
 // attach_handlers.cc

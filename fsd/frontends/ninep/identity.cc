@@ -27,7 +27,7 @@ Task<Result<Identity>> identify(UserDatabase& users, const Export& exported, con
   if (!peer.trusted && claimed != peer.uid) {
     co_return errno_error(EPERM, "a local user may attach only as himself");
   }
-  Identity who{.uid = exported.uids.to_server(claimed), .gid = kNobody, .groups = {}};
+  Identity who{.uid = exported.uids.to_server(claimed), .groups = {}, .n_uname = n_uname};
   const bool squashed =
       exported.squash == Squash::kAll || (exported.squash == Squash::kRoot && who.uid == 0);
   if (squashed) {

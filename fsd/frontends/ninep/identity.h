@@ -63,6 +63,7 @@ struct Identity {
   bool any_group = false;
   /// The listener has made somebody else of him: groups that the client names mean nothing.
   bool squashed = false;
+  std::uint32_t n_uname = kNobody;  // as the client says it
 };
 
 /// The server's user database (getpwuid_r, getgrouplist), which may block, so not in the core.

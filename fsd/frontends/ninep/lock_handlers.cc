@@ -10,17 +10,13 @@ namespace {
 
 using vfs::RangeLock;
 
-std::uint64_t owner_of(std::string_view client_id, std::uint32_t proc_id) {
-  // Two owners of one client that fall together harm that client alone.
-  return (std::uint64_t{std::hash<std::string_view>{}(client_id)} << 32U) | proc_id;
-}
-
 Result<RangeLock> to_range(Call& call, std::uint8_t type, std::uint64_t start, std::uint64_t length,
                            std::uint32_t proc_id, std::string_view client_id) {
-  RangeLock lock{.type = vfs::LockType::kUnlock,
-                 .start = start,
-                 .owner = {.client = call.session().client, .owner = owner_of(client_id, proc_id)},
-                 .pid = proc_id};
+  RangeLock lock{
+      .type = vfs::LockType::kUnlock,
+      .start = start,
+      .owner = {.client = call.session().client, .owner = lock_owner(client_id, proc_id)},
+      .pid = proc_id};
   switch (LockType{type}) {
     case LockType::kRead:
       lock.type = vfs::LockType::kRead;
@@ -64,6 +60,11 @@ Result<void> reply_status(Call& call, LockStatus status) {
 }
 
 }  // namespace
+
+std::uint64_t lock_owner(std::string_view client_id, std::uint32_t proc_id) {
+  // Two owners of one client that fall together harm that client alone.
+  return (vfs::sip_hash({}, client_id) << 32U) | proc_id;
+}
 
 Task<Result<void>> handle(Call& call, const Tlock& request) {
   CO_TRY(const FidRef fid, open_fid(call, request.fid));

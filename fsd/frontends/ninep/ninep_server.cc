@@ -13,10 +13,12 @@
 
 #include "fsd/base/log.h"
 #include "fsd/frontends/ninep/message_session.h"
+#include "fsd/frontends/ninep/session_registry.h"
 #include "fsd/frontends/ninep/stream_connection.h"
 #include "fsd/frontends/ninep/system_users.h"
 #include "fsd/frontends/sockets/acceptor.h"
 #include "fsd/frontends/sockets/listening_socket.h"
+#include "fsd/runtime/blocking.h"
 
 namespace cairn::p9 {
 namespace {
@@ -78,9 +80,10 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
               .settle = options_.settle,
               .next_client = options_.first_client} {}
 
-  Result<void> listen();
+  Result<void> start();
   void stop();
-  std::shared_ptr<MessageSocket::User> accept(std::shared_ptr<MessageSocket> socket, Peer peer);
+  std::shared_ptr<MessageSocket::User> accept(std::shared_ptr<MessageSocket> socket, Peer peer,
+                                              bool resumable);
   std::vector<std::string> names() const;
   std::size_t connections() const;
 
@@ -121,6 +124,7 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
     std::shared_ptr<MessageSocket> messages;
   };
 
+  Result<void> listen();
   void add(sockets::ListeningSocket listening, std::string path, const Listener& listener);
   void on_connected(UniqueFd connected, const std::shared_ptr<Socket>& socket);
   void tell_of_refusal(const std::string& what);
@@ -134,6 +138,7 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
   const Options options_;
   SystemUsers users_;
   Door door_;                                     // core
+  std::unique_ptr<SessionRegistry> registry_;     // core; null: no session may resume
   std::vector<std::shared_ptr<Socket>> sockets_;  // does not change between start() and the end
 
   mutable std::mutex mutex_;
@@ -145,6 +150,20 @@ class NinepServer::Impl : public std::enable_shared_from_this<Impl>, public vfs:
   std::uint64_t refusals_ = 0;     // guarded by mutex_
   Duration next_refusal_told_{};   // guarded by mutex_
 };
+
+Result<void> NinepServer::Impl::start() {
+  if (options_.resume_grace > Duration()) {
+    Result<void> started;
+    call_blocking(runtime_.core, [this, &started] {
+      registry_ = std::make_unique<SessionRegistry>(
+          door_, SessionRegistry::Options{.grace = options_.resume_grace,
+                                          .sessions_max = options_.connections_max});
+      started = registry_->start();
+    });
+    TRY_OK(std::move(started));
+  }
+  return listen();
+}
 
 Result<void> NinepServer::Impl::listen() {
   for (const Listener& listener : options_.listeners) {
@@ -226,12 +245,17 @@ void NinepServer::Impl::open(UniqueFd connected, const std::shared_ptr<Socket>& 
 }
 
 std::shared_ptr<MessageSocket::User> NinepServer::Impl::accept(
-    std::shared_ptr<MessageSocket> socket, Peer peer) {
+    std::shared_ptr<MessageSocket> socket, Peer peer, bool resumable) {
   const auto number = enter(peer.name);
   if (!number) return nullptr;
+  const Export& exported = options_.message_export;
+  std::function<void()> on_end = [self = shared_from_this(), number = *number] {
+    self->on_end(number);
+  };
+  CHECK(!resumable || registry_);
   auto session =
-      make_message_session(door_, options_.message_export, std::move(peer), socket,
-                           [self = shared_from_this(), number = *number] { self->on_end(number); });
+      resumable ? registry_->accept(socket, exported, std::move(peer), std::move(on_end))
+                : make_message_session(door_, exported, std::move(peer), socket, std::move(on_end));
   if (!keep(*number, {.stream = nullptr, .messages = socket})) {
     socket->close(kCloseGoingAway, kStopping);
   }
@@ -262,8 +286,13 @@ void NinepServer::Impl::stop() {
     runtime_.core.dispatch(
         [socket = connection.messages] { socket->close(kCloseGoingAway, kStopping); });
   }
-  std::unique_lock lock(mutex_);
-  ended_.wait(lock, [this] { return connections_.empty(); });
+  {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [this] { return connections_.empty(); });
+  }
+  if (!registry_) return;
+  run_blocking(runtime_.core, [this] { return registry_->stop(); });
+  registry_.reset();
 }
 
 std::vector<std::string> NinepServer::Impl::names() const {
@@ -281,7 +310,10 @@ Result<std::unique_ptr<NinepServer>> NinepServer::start(Runtime& runtime,
                                                         boost::asio::io_context& io, vfs::Vfs& vfs,
                                                         Options options) {
   auto impl = std::make_shared<Impl>(runtime, io, vfs, std::move(options));
-  TRY_OK(impl->listen());
+  if (auto started = impl->start(); !started) {
+    impl->stop();
+    return started.error();
+  }
   return std::unique_ptr<NinepServer>(new NinepServer(std::move(impl)));
 }
 
@@ -289,7 +321,11 @@ NinepServer::~NinepServer() { stop(); }
 void NinepServer::stop() { impl_->stop(); }
 std::shared_ptr<MessageSocket::User> NinepServer::accept(std::shared_ptr<MessageSocket> socket,
                                                          Peer peer) {
-  return impl_->accept(std::move(socket), std::move(peer));
+  return impl_->accept(std::move(socket), std::move(peer), false);
+}
+std::shared_ptr<MessageSocket::User> NinepServer::accept_resumable(
+    std::shared_ptr<MessageSocket> socket, Peer peer) {
+  return impl_->accept(std::move(socket), std::move(peer), true);
 }
 vfs::ChangeListener& NinepServer::listener() { return *impl_; }
 std::vector<std::string> NinepServer::addresses() const { return impl_->names(); }

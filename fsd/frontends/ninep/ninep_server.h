@@ -37,7 +37,9 @@ class NinepServer {
   };
   struct Options {
     std::vector<Listener> listeners;
-    Export message_export;           // for clients that accept() brings
+    Export message_export;  // for clients that accept() brings
+    /// Their sessions may resume; an earlier daemon's are waited for this long. 0: none may.
+    Duration resume_grace{};
     std::uint64_t first_client = 0;  // Caller::client of the first session
     std::size_t connections_max = 256;
     Limits limits;
@@ -52,6 +54,9 @@ class NinepServer {
   /// Serves a client on a connection that another door has accepted, and answers for; in the core.
   /// Null: there are too many already, or the server stops.
   std::shared_ptr<MessageSocket::User> accept(std::shared_ptr<MessageSocket> socket, Peer peer);
+  /// The same for one that speaks cairn.resume.v1. Only with Options::resume_grace.
+  std::shared_ptr<MessageSocket::User> accept_resumable(std::shared_ptr<MessageSocket> socket,
+                                                        Peer peer);
   /// Takes no more connections, ends those there are, and waits until they hold nothing any more.
   void stop();
 

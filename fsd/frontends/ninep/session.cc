@@ -25,14 +25,24 @@ constexpr std::uint32_t kFirstMessageBytesMax = 8192;
 
 Session::Session(Door& door, const Export& exported, Peer peer, Send send,
                  std::function<void()> on_room)
+    : Session(door, exported, std::move(peer), std::move(send), nullptr, std::move(on_room)) {}
+
+Session::Session(Door& door, const Export& exported, Peer peer, SessionWitness& witness,
+                 std::function<void()> on_room)
+    : Session(door, exported, std::move(peer), {}, &witness, std::move(on_room)) {}
+
+Session::Session(Door& door, const Export& exported, Peer peer, Send send, SessionWitness* witness,
+                 std::function<void()> on_room)
     : exported_(exported),
       peer_(std::move(peer)),
       state_{.door = door,
              .exported = exported_,
              .peer = peer_,
              .client = ++door.next_client,
-             .fids = FidTable(door.limits.fids_max)},
+             .fids = FidTable(door.limits.fids_max),
+             .lost = {}},
       send_(std::move(send)),
+      witness_(witness),
       on_room_(std::move(on_room)),
       // Tokens name waiting calls to the lock table, which all doors share.
       next_token_(state_.client << 32) {}
@@ -50,11 +60,11 @@ bool Session::has_room() const {
          call_bytes_ < limits.request_bytes_max;
 }
 
-Result<void> Session::receive(std::string message) {
+Result<void> Session::receive(std::string message, std::uint64_t number) {
   if (closing_) return {};
   if (broken_) return *broken_;
   if (restarting_) {
-    held_.push_back(std::move(message));
+    held_.push_back({std::move(message), number});
     return {};
   }
   const Header header = *peek_header(as_bytes(message));
@@ -66,7 +76,8 @@ Result<void> Session::receive(std::string message) {
   if (calls_.contains(header.tag)) {
     return errno_error(EPROTO, "the tag of a request that is not answered yet");
   }
-  const auto call = std::make_shared<Call>(state_, header, std::move(message), ++next_token_);
+  const auto call =
+      std::make_shared<Call>(state_, header, std::move(message), ++next_token_, number);
   calls_.emplace(header.tag, call);
   call_bytes_ += call->bytes();
   if (!call->request()) {
@@ -84,14 +95,17 @@ Result<void> Session::receive(std::string message) {
 
 Task<> Session::run(CallRef call) {
   const bool settles = state_.door.settle && changes_something(*call);
+  if (witness_ != nullptr) witness_->on_begin(*call);
   Result<void> result = co_await handle(*call);
-  if (!settles || !result || call->cancel.is_set()) {
+  const bool waits = witness_ != nullptr && result && witness_->on_done(*call);
+  if ((!settles && !waits) || !result || call->cancel.is_set()) {
     finish(call, std::move(result));
     co_return;
   }
   call->settling = true;
-  co_await state_.door.settle();
-  // Else it was cancelled meanwhile, and the session may be gone.
+  if (settles) co_await state_.door.settle();
+  // If it is settling no more, it was cancelled meanwhile, and the session may be gone.
+  if (waits && call->settling) co_await witness_->make_durable();
   if (std::exchange(call->settling, false)) finish(call, {});
 }
 
@@ -121,10 +135,10 @@ Task<> Session::restart(CallRef call, Tversion version) {
 }
 
 void Session::take_held() {
-  std::vector<std::string> held;
+  std::vector<Held> held;
   held.swap(held_);
-  for (std::string& message : held) {
-    const Result<void> taken = receive(std::move(message));
+  for (Held& one : held) {
+    const Result<void> taken = receive(std::move(one.message), one.number);
     if (taken) continue;
     broken_ = taken.error();  // whoever passed it in is told with the next message
     return;
@@ -166,7 +180,8 @@ void Session::finish(const CallRef& call, Result<void> result) {
         call->reply(Rlerror{.ecode = static_cast<std::uint32_t>(to_errno(result.error()))}));
   }
   leave(*call);
-  if (!ended_early) send(call->take_reply());
+  send(*call, ended_early ? std::string() : call->take_reply());
+  call->let_go_of_fids();  // whoever waits for the end of all calls may take away what they need
   if (!call->flushes.empty()) answer_flushes(*call);
   if (!had_room && has_room() && !closing_) on_room_();
   if (restarting_ || closing_) calls_ended_.notify_all();
@@ -183,7 +198,7 @@ void Session::answer_flushes(const Call& ended) {
       answered.push_back(found->second);
       leave(*answered.back());
       static_cast<void>(answered.back()->reply(Rflush{}));
-      send(answered.back()->take_reply());
+      send(*answered.back(), answered.back()->take_reply());
     }
   };
   answer(ended);
@@ -196,8 +211,13 @@ void Session::leave(const Call& call) {
   call_bytes_ -= call.bytes();
 }
 
-void Session::send(std::string reply) {
-  if (!closing_) send_(std::move(reply));
+void Session::send(Call& call, std::string reply) {
+  if (closing_) return;
+  if (witness_ != nullptr) {
+    witness_->on_end(call, std::move(reply));
+  } else if (!reply.empty()) {
+    send_(std::move(reply));
+  }
 }
 
 Task<> Session::close() {

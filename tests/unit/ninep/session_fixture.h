@@ -23,23 +23,11 @@ class TwoUsers final : public UserDatabase {
   }
 };
 
-/// A client that speaks to a Session without anything in between.
-class Client {
+/// A client of 9P2000.L, whatever carries its messages.
+class Requester {
  public:
-  Client(Door& door, testing::SimRuntime& sim, const Export& exported, Peer peer)
-      : sim_(sim),
-        session_(std::make_unique<Session>(
-            door, exported, std::move(peer), [this](std::string reply) { take(std::move(reply)); },
-            [this] { ++rooms; })) {}
-  ~Client() { hang_up(); }
-
-  void hang_up() {
-    if (!session_) return;
-    Task<> closed = session_->close();
-    while (!closed.done()) ASSERT_TRUE(sim_.run_one());
-    session_.reset();
-  }
-  Session& session() { return *session_; }
+  explicit Requester(testing::SimRuntime& sim) : sim_(sim) {}
+  virtual ~Requester() = default;
 
   /// Sends and does not wait; the tag.
   std::uint16_t send(const Request& request) {
@@ -50,15 +38,15 @@ class Client {
   Result<void> send_as(std::uint16_t tag, const Request& request) {
     std::string message;
     append(message, tag, request);
-    return session_->receive(std::move(message));
+    return send_raw(std::move(message));
   }
-  Result<void> send_raw(std::string message) { return session_->receive(std::move(message)); }
+  virtual Result<void> send_raw(std::string message) = 0;
 
   [[nodiscard]] bool has_answer(std::uint16_t tag) const { return answers_.contains(tag); }
   /// The reply to `tag`; it stays where its strings point to.
   Reply answer(std::uint16_t tag) {
     while (!answers_.contains(tag)) {
-      if (!sim_.run_one()) {
+      if (!advance()) {
         ADD_FAILURE() << "no answer to tag " << tag;
         return Rlerror{.ecode = 0xFFFF};
       }
@@ -132,9 +120,9 @@ class Client {
     return get<Rgetattr>(Tgetattr{.fid = fid, .request_mask = getattr::kBasic});
   }
 
-  int rooms = 0;
-
- private:
+ protected:
+  /// Lets something happen. False: there is nothing to wait for.
+  virtual bool advance() { return sim_.run_one(); }
   void take(std::string reply) {
     const std::uint16_t tag = peek_header(as_bytes(reply))->tag;
     EXPECT_FALSE(answers_.contains(tag)) << "answered twice";
@@ -142,9 +130,37 @@ class Client {
   }
 
   testing::SimRuntime& sim_;
+
+ private:
   std::map<std::uint16_t, std::string> answers_;
   std::deque<std::string> kept_;
   std::uint16_t next_tag_ = 1;
+};
+
+/// One that speaks to a Session without anything in between.
+class Client final : public Requester {
+ public:
+  Client(Door& door, testing::SimRuntime& sim, const Export& exported, Peer peer)
+      : Requester(sim),
+        session_(std::make_unique<Session>(
+            door, exported, std::move(peer), [this](std::string reply) { take(std::move(reply)); },
+            [this] { ++rooms; })) {}
+  ~Client() override { hang_up(); }
+
+  void hang_up() {
+    if (!session_) return;
+    Task<> closed = session_->close();
+    while (!closed.done()) ASSERT_TRUE(sim_.run_one());
+    session_.reset();
+  }
+  Session& session() { return *session_; }
+  Result<void> send_raw(std::string message) override {
+    return session_->receive(std::move(message));
+  }
+
+  int rooms = 0;
+
+ private:
   std::unique_ptr<Session> session_;
 };
 

@@ -1,0 +1,180 @@
+// Of a resumable session, what it does after a crash: its client brings back first what was lost of
+// its changes, and then its state.
+
+#include <cerrno>
+
+#include "fsd/base/log.h"
+#include "fsd/frontends/ninep/handlers.h"
+#include "fsd/frontends/ninep/redo.h"
+#include "fsd/frontends/ninep/resumable_session.h"
+
+namespace cairn::p9 {
+namespace {
+
+constexpr std::size_t kHeldInodesMax = 1U << 16;
+constexpr std::size_t kReplayFidsMax = 4;
+
+}  // namespace
+
+/// It has the fids that the request had, and no others.
+Task<> ResumableSession::run_replay(Self self, std::string frame) {
+  self->busy_ = true;
+  const auto decoded = resume::decode_client_frame(frame);
+  const auto& replay = std::get<resume::Replay>(*decoded);
+  const SessionState& state = self->session_.state();
+  SessionState scratch{.door = state.door,
+                       .exported = state.exported,
+                       .peer = state.peer,
+                       .client = state.client,
+                       .fids = FidTable(kReplayFidsMax),
+                       .message_bytes_max = state.door.limits.message_bytes_max,
+                       .lost = {}};
+  const auto header = peek_header(as_bytes(replay.message));
+  const bool is_whole = header && header->size == replay.message.size() &&
+                        header->size <= state.door.limits.message_bytes_max;
+  const auto claim = self->keeper_.sealer().open_redo(replay.redo);
+  Call call(scratch, is_whole ? *header : Header{}, std::string(replay.message), 0,
+            replay.numbers.number);
+  Result<void> done = errno_error(EPROTO, "no Replay of ours");
+  if (is_whole && claim && call.request()) {
+    self->hold(claim->affected);
+    done = co_await self->replay(call, *claim);
+    if (!done) self->lose(claim->affected);
+  }
+  if (!done) {
+    const auto ecode = static_cast<std::uint32_t>(to_errno(done.error()));
+    log::warn("9p: {}: a change cannot be done again: {}", self->peer().name,
+              done.error().message());
+    static_cast<void>(call.reply(Rlerror{.ecode = ecode}));
+  }
+  self->on_end(call, call.take_reply());
+  call.let_go_of_fids();
+  scratch.fids.clear();
+  self->end_busy();
+}
+
+Task<Result<void>> ResumableSession::replay(Call& call, const RedoClaim& claim) {
+  FidMaker maker(call.session());
+  for (const auto& [number, fid] : claim.fids) {
+    auto made = co_await maker.make(fid);
+    if (!made) co_return made.error();
+    CO_TRY_OK(call.session().fids.add(number, std::move(*made)));
+  }
+  CO_TRY_OK(check_expectations(call.vfs(), claim));
+  call.made_again = claim.made;
+  on_begin(call);
+  CO_TRY_OK(co_await handle(call));
+  static_cast<void>(on_done(call));
+  co_return Result<void>();
+}
+
+/// Whoever has them open is to find them in the Restore.
+void ResumableSession::hold(const std::vector<Ino>& inodes) {
+  for (const Ino ino : inodes) {
+    if (held_inodes_.size() >= kHeldInodesMax) return;
+    if (held_inodes_.insert(ino).second) session_.state().door.vfs.remember(ino);
+  }
+}
+
+void ResumableSession::lose(const std::vector<Ino>& inodes) {
+  SessionState& state = session_.state();
+  state.lost.insert(inodes.begin(), inodes.end());
+  for (const auto& [number, fid] : state.fids.all()) {
+    if (state.lost.contains(fid->place.ino)) fid->has_lost = true;
+  }
+}
+
+Task<> ResumableSession::run_restore(Self self, std::string frame) {
+  self->busy_ = true;
+  const auto decoded = resume::decode_client_frame(frame);
+  const auto& restore = std::get<resume::Restore>(*decoded);
+  SessionState& state = self->session_.state();
+  state.message_bytes_max =
+      std::min(restore.message_bytes_max, state.door.limits.message_bytes_max);
+  std::vector<resume::Failure> failures;
+  FidMaker maker(state);
+  for (const resume::Item& item : restore.items) {
+    if (StateItems::fid_of(item.key)) co_await self->restore_fid(maker, item, failures);
+  }
+  for (const resume::Item& item : restore.items) {
+    if (!StateItems::fid_of(item.key)) self->restore_locks(item, failures);
+  }
+  std::vector<Ino> lost;
+  for (const std::uint64_t ino : restore.lost) lost.emplace_back(ino);
+  self->lose(lost);
+  self->end_rebuilding();
+  if (self->items_.has_locks()) {
+    self->locks_recorded_ = true;
+    co_await self->keeper_.store_now(self->id_);
+  }
+  self->send(
+      resume::encode(resume::Restored{
+          .numbers = {.number = 1}, .answers = restore.numbers.number, .failures = failures}),
+      restore.numbers.number);
+  self->end_busy();
+}
+
+Task<> ResumableSession::restore_fid(FidMaker& maker, const resume::Item& item,
+                                     std::vector<resume::Failure>& failures) {
+  SessionState& state = session_.state();
+  const std::uint32_t number = *StateItems::fid_of(item.key);
+  const auto claim = keeper_.sealer().open_fid(item.blob);
+  Result<FidRef> fid = errno_error(ESTALE, "nothing that we gave out");
+  if (claim) fid = co_await maker.make(*claim);
+  Result<void> added = state.fids.check_free(number);
+  if (fid && added) added = state.fids.add(number, *fid);
+  if (fid && added) co_return;
+  const Error& error = fid ? added.error() : fid.error();
+  if (added) state.fids.add_stale(number, error);
+  failures.push_back({.key = item.key, .error = static_cast<std::uint32_t>(to_errno(error))});
+}
+
+FidRef ResumableSession::open_fid(std::uint32_t number, Ino ino) const {
+  const auto is_open = [ino](const Fid& fid) {
+    return fid.place.ino == ino &&
+           (fid.kind() == Fid::Kind::kFile || fid.kind() == Fid::Kind::kDirectory);
+  };
+  const auto& fids = const_cast<Session&>(session_).state().fids;
+  const auto same = fids.get(number);
+  if (same && is_open(**same)) return *same;
+  for (const auto& [other, fid] : fids.all()) {
+    if (is_open(*fid)) return fid;
+  }
+  return {};
+}
+
+/// Who had locks and does not get them back must not go on as if he had them: his file answers EIO.
+void ResumableSession::restore_locks(const resume::Item& item,
+                                     std::vector<resume::Failure>& failures) {
+  const auto claim = keeper_.sealer().open_lock(item.blob);
+  Result<void> done = errno_error(ESTALE, "nothing that we gave out");
+  SessionState& state = session_.state();
+  if (claim) {
+    const FidRef fid = open_fid(claim->fid, claim->ino);
+    if (fid) done = {};
+    for (vfs::RangeLock lock : claim->locks) {
+      if (!fid || !done) break;
+      lock.owner = {.client = state.client, .owner = claim->owner};
+      done = state.door.vfs.reclaim_lock(fid->handle(), lock);
+    }
+    if (done) return items_.add_owner(claim->ino, claim->owner);
+    lose({claim->ino});
+  }
+  failures.push_back(
+      {.key = item.key, .error = static_cast<std::uint32_t>(to_errno(done.error()))});
+}
+
+void ResumableSession::end_rebuilding() {
+  if (!std::exchange(may_rebuild_, false)) return;
+  for (const Ino ino : held_inodes_) session_.state().door.vfs.forget(ino, 1);
+  held_inodes_.clear();
+  keeper_.on_restored(id_);
+}
+
+void ResumableSession::end_busy() {
+  busy_ = false;
+  idle_.notify_all();
+  go_on();
+}
+
+}  // namespace cairn::p9

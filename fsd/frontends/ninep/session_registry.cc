@@ -1,0 +1,286 @@
+#include "fsd/frontends/ninep/session_registry.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "fsd/base/log.h"
+#include "fsd/format/identity.h"
+
+namespace cairn::p9 {
+namespace {
+
+constexpr char kLocksState = 'L';
+
+bool is_none(const resume::SessionId& id) {
+  return std::ranges::all_of(id, [](std::uint8_t byte) { return byte == 0; });
+}
+
+void add_kept(const std::map<std::uint64_t, std::string>& kept, resume::Welcome& welcome) {
+  for (const auto& [answers, reply] : kept) {
+    welcome.kept.push_back({.answers = answers, .reply = reply});
+  }
+}
+
+ClaimSealer make_sealer(const vfs::Vfs& vfs) {
+  return {vfs.derive_key("9p claims, first"), vfs.derive_key("9p claims, second")};
+}
+
+}  // namespace
+
+/// Until its Hello nobody knows whose connection it is.
+class SessionRegistry::Connection final : public MessageSocket::User {
+ public:
+  Connection(SessionRegistry& registry, std::shared_ptr<MessageSocket> socket,
+             const Export& exported, Peer peer, std::function<void()> on_end)
+      : registry_(registry),
+        socket_(std::move(socket)),
+        exported_(exported),
+        peer_(std::move(peer)),
+        on_end_(std::move(on_end)) {}
+
+  void on_message(std::string message) override {
+    if (session_) return session_->on_frame(socket_.get(), std::move(message));
+    if (refused_ || !socket_) return;
+    const auto frame = resume::decode_client_frame(message);
+    const auto* hello = frame ? std::get_if<resume::Hello>(&*frame) : nullptr;
+    if (hello == nullptr) return refuse("a connection begins with a Hello");
+    auto found = registry_.find(socket_, *hello, exported_, peer_);
+    if (!found) return refuse(found.error().what);
+    session_ = std::move(*found);
+  }
+  void on_drained() override {
+    if (session_) session_->on_drained(socket_.get());
+  }
+  void on_closed() override {
+    if (session_) session_->on_closed(socket_.get());
+    session_.reset();
+    socket_.reset();
+    on_end_();
+  }
+
+ private:
+  void refuse(const char* why) {
+    refused_ = true;
+    log::warn("9p: {}: {}; the connection is closed", peer_.name, why);
+    socket_->close(kCloseProtocolError, why);
+  }
+
+  SessionRegistry& registry_;
+  std::shared_ptr<MessageSocket> socket_;
+  const Export& exported_;
+  const Peer peer_;
+  const std::function<void()> on_end_;
+  std::shared_ptr<ResumableSession> session_;
+  bool refused_ = false;
+};
+
+SessionRegistry::SessionRegistry(Door& door, Options options)
+    : door_(door), store_(door.vfs.sessions()), options_(options), sealer_(make_sealer(door.vfs)) {}
+
+SessionRegistry::~SessionRegistry() { CHECK(sessions_.empty()); }
+
+Result<void> SessionRegistry::start() {
+  TRY(auto records, store_.records());
+  bool locks = false;
+  for (format::SessionRecord& record : records) {
+    locks = locks || record.state.find(kLocksState) != record.state.npos;
+    const Id id = record.id;
+    left_.emplace(id, std::move(record));
+  }
+  store_.set_user(this);
+  if (left_.empty()) {
+    door_.vfs.end_grace();
+    return {};
+  }
+  log::info("{} clients' sessions may come back within {} s", left_.size(), grace_seconds());
+  in_grace_ = true;
+  if (locks) door_.vfs.hold_locks();
+  grace_ = door_.runtime.timers.schedule(options_.grace, [this] { end_grace(); });
+  return {};
+}
+
+std::shared_ptr<MessageSocket::User> SessionRegistry::accept(std::shared_ptr<MessageSocket> socket,
+                                                             const Export& exported, Peer peer,
+                                                             std::function<void()> on_end) {
+  return std::make_shared<Connection>(*this, std::move(socket), exported, std::move(peer),
+                                      std::move(on_end));
+}
+
+Result<std::shared_ptr<ResumableSession>> SessionRegistry::find(
+    std::shared_ptr<MessageSocket> socket, const resume::Hello& hello, const Export& exported,
+    const Peer& peer) {
+  if (stopping_) return errno_error(ESHUTDOWN, "the server is stopping");
+  const auto known = sessions_.find(hello.id);
+  if (known != sessions_.end() && !is_none(hello.id)) {
+    return resume_here(known->second, std::move(socket), hello, exported, peer);
+  }
+  return make(std::move(socket), hello, exported, peer);
+}
+
+Result<std::shared_ptr<ResumableSession>> SessionRegistry::resume_here(
+    Entry& entry, std::shared_ptr<MessageSocket> socket, const resume::Hello& hello,
+    const Export& exported, const Peer& peer) {
+  const Peer& before = entry.session->peer();
+  if (entry.exported != &exported || before.trusted != peer.trusted ||
+      (!peer.trusted && before.uid != peer.uid)) {
+    return errno_error(EPERM, "the session is somebody else's");
+  }
+  resume::Welcome welcome = entry.welcome;
+  if (entry.session->has_come()) {
+    welcome.outcome = resume::Outcome::kResumed;
+  } else {
+    add_kept(entry.session->log().kept(), welcome);
+  }
+  TRY_OK(entry.session->connect(std::move(socket), hello, welcome));
+  if (std::exchange(entry.grace_set, false)) door_.runtime.timers.cancel(entry.grace);
+  return entry.session;
+}
+
+Result<std::shared_ptr<ResumableSession>> SessionRegistry::make(
+    std::shared_ptr<MessageSocket> socket, const resume::Hello& hello, const Export& exported,
+    Peer peer) {
+  if (sessions_.size() + ending_ >= options_.sessions_max) {
+    return errno_error(EMFILE, "too many sessions");
+  }
+  const bool is_new = is_none(hello.id);
+  const Id id = is_new ? format::random_uuid(door_.runtime.random) : hello.id;
+  resume::Welcome welcome{
+      .outcome = is_new ? resume::Outcome::kNew : resume::Outcome::kRebuild,
+      .knows_unanswered = is_new || knows_unanswered(hello),
+      .began = {.epoch = store_.epoch().value(), .segment = store_.segment().value()},
+      .terms = {},
+      .kept = {}};
+  std::vector<format::SessionReply> kept;
+  if (const auto left = left_.find(id); left != left_.end()) kept = left->second.replies;
+  SessionKeeper& keeper = *this;
+  auto session =
+      std::make_shared<ResumableSession>(keeper, door_, exported, std::move(peer), id, kept);
+  sessions_.emplace(id, Entry{.session = session, .exported = &exported, .welcome = welcome});
+  add_kept(session->log().kept(), welcome);
+  TRY_OK(session->connect(std::move(socket), hello, std::move(welcome)));
+  // Its record is in the first segment that anything of it can be in.
+  changed_.insert(id);
+  ended_.erase(id);
+  return session;
+}
+
+/// Without a record, nothing of the session is in the log, if that ends before its first segment;
+/// or its record has been there and is gone.
+bool SessionRegistry::knows_unanswered(const resume::Hello& hello) const {
+  if (left_.contains(hello.id)) return true;
+  for (const format::Term& term : store_.terms()) {
+    if (term.epoch.value() <= hello.began.epoch) continue;
+    return term.log_end.value() <= hello.began.segment;
+  }
+  return false;
+}
+
+resume::Mark SessionRegistry::next_mark() {
+  return {
+      .epoch = store_.epoch().value(), .segment = store_.segment().value(), .order = ++last_order_};
+}
+
+resume::Durable SessionRegistry::durable() const {
+  return {.epoch = store_.epoch().value(), .segment = store_.durable_end().value()};
+}
+
+std::vector<resume::Term> SessionRegistry::terms() const {
+  std::vector<resume::Term> terms;
+  for (const format::Term& term : store_.terms()) {
+    terms.push_back({.epoch = term.epoch.value(), .segment = term.log_end.value()});
+  }
+  return terms;
+}
+
+std::uint32_t SessionRegistry::grace_seconds() const {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(options_.grace).count());
+}
+
+Task<> SessionRegistry::store_now(Id id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) co_return;
+  const auto session = found->second.session;
+  if (!co_await store_.admit()) co_return;  // then nothing is acknowledged any more
+  store_.put(session->record(door_.runtime.clock.wall().count()));
+  changed_.erase(id);
+  static_cast<void>(co_await door_.vfs.sync_all());
+}
+
+void SessionRegistry::before_seal() {
+  const format::TimeNs now = door_.runtime.clock.wall().count();
+  for (const Id& id : changed_) {
+    const auto found = sessions_.find(id);
+    if (found != sessions_.end()) store_.put(found->second.session->record(now));
+  }
+  changed_.clear();
+  for (const Id& id : ended_) store_.erase(id);
+  ended_.clear();
+}
+
+void SessionRegistry::on_durable() {
+  for (const auto& [id, entry] : sessions_) entry.session->on_durable();
+}
+
+void SessionRegistry::on_restored(const Id& id) { forget_left(id); }
+
+void SessionRegistry::forget_left(const Id& id) {
+  if (left_.erase(id) > 0 && left_.empty() && in_grace_) end_grace();
+}
+
+void SessionRegistry::end_grace() {
+  if (!std::exchange(in_grace_, false)) return;
+  door_.runtime.timers.cancel(grace_);
+  for (const auto& [id, record] : left_) {
+    if (!sessions_.contains(id)) ended_.insert(id);
+  }
+  if (!left_.empty()) log::info("{} clients' sessions did not come back", left_.size());
+  left_.clear();
+  door_.vfs.end_grace();
+}
+
+void SessionRegistry::on_disconnected(const Id& id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || stopping_ || found->second.grace_set) return;
+  found->second.grace_set = true;
+  found->second.grace = door_.runtime.timers.schedule(options_.grace, [this, id] {
+    const auto entry = sessions_.find(id);
+    if (entry == sessions_.end()) return;
+    entry->second.grace_set = false;
+    log::info("9p: {}: did not come back; its session has ended",
+              entry->second.session->peer().name);
+    end(id).detach();
+  });
+}
+
+Task<> SessionRegistry::end(Id id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) co_return;
+  const auto session = found->second.session;
+  if (found->second.grace_set) door_.runtime.timers.cancel(found->second.grace);
+  sessions_.erase(found);
+  changed_.erase(id);
+  ended_.insert(id);
+  ++ending_;
+  co_await session->close();
+  --ending_;
+  forget_left(id);
+  ended_one_.notify_all();
+}
+
+Task<> SessionRegistry::stop() {
+  stopping_ = true;
+  if (std::exchange(in_grace_, false)) door_.runtime.timers.cancel(grace_);
+  if (!sessions_.empty() || !left_.empty()) door_.vfs.keep_orphans();
+  for (auto& [id, entry] : sessions_) {
+    if (std::exchange(entry.grace_set, false)) door_.runtime.timers.cancel(entry.grace);
+    co_await entry.session->close();
+  }
+  while (ending_ > 0) co_await ended_one_.wait();
+  // What was done until now and not answered goes into the last segment.
+  if ((!changed_.empty() || !ended_.empty()) && co_await store_.admit()) before_seal();
+  store_.set_user(nullptr);
+  sessions_.clear();
+}
+
+}  // namespace cairn::p9

@@ -1,0 +1,112 @@
+#include "fsd/frontends/ninep/state_items.h"
+
+#include "fsd/frontends/ninep/handlers.h"
+#include "protocol/wire/decoder.h"
+#include "protocol/wire/encoder.h"
+
+namespace cairn::p9 {
+namespace {
+
+using Item = StateItems::Item;
+
+constexpr char kFid = 'F';
+constexpr char kLock = 'L';
+
+std::string fid_key(std::uint32_t number) {
+  wire::Encoder out;
+  out.u8(kFid).u32(number);
+  return std::move(out).take();
+}
+
+std::string lock_key(Ino ino, std::uint64_t owner) {
+  wire::Encoder out;
+  out.u8(kLock).u64(ino.value()).u64(owner);
+  return std::move(out).take();
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> StateItems::fid_of(std::string_view key) {
+  wire::Decoder in(key);
+  if (in.u8() != kFid) return std::nullopt;
+  const std::uint32_t number = in.u32();
+  if (!in.finished()) return std::nullopt;
+  return number;
+}
+
+void StateItems::add_fid(Call& call, std::uint32_t number, std::vector<Item>& items) const {
+  const auto fid = call.session().fids.get(number);
+  if (fid) items.push_back({.key = fid_key(number), .blob = sealer_.seal(claim_of(**fid))});
+}
+
+void StateItems::drop_fid(Call& call, std::uint32_t number, std::vector<Item>& items) {
+  if (!call.session().fids.get(number)) items.push_back({.key = fid_key(number), .blob = ""});
+}
+
+void StateItems::add_locks(Call& call, std::uint32_t fid, Ino ino, std::uint64_t owner,
+                           std::vector<Item>& items) {
+  LockClaim claim{.fid = fid, .ino = ino, .owner = owner, .locks = {}};
+  claim.locks = call.vfs().held_locks(ino, {.client = call.session().client, .owner = claim.owner});
+  const bool is_known = owners_.contains({ino, owner});
+  if (!claim.locks.empty()) {
+    owners_.emplace(ino, owner);
+    items.push_back({.key = lock_key(ino, owner), .blob = sealer_.seal(claim)});
+  } else if (is_known) {
+    owners_.erase({ino, owner});
+    items.push_back({.key = lock_key(ino, owner), .blob = ""});
+  }
+}
+
+/// With an open file its locks may have gone.
+void StateItems::check_locks(Call& call, std::vector<Item>& items) {
+  const auto owners = owners_;
+  for (const auto& [ino, owner] : owners) {
+    const auto held = call.vfs().held_locks(ino, {.client = call.session().client, .owner = owner});
+    if (!held.empty()) continue;
+    owners_.erase({ino, owner});
+    items.push_back({.key = lock_key(ino, owner), .blob = ""});
+  }
+}
+
+std::vector<Item> StateItems::after(Call& call) {
+  std::vector<Item> items;
+  const Request& request = *call.request();
+  if (const auto* attach = std::get_if<Tattach>(&request)) {
+    add_fid(call, attach->fid, items);
+  } else if (const auto* walk = std::get_if<Twalk>(&request)) {
+    add_fid(call, walk->newfid, items);
+  } else if (const auto* open = std::get_if<Tlopen>(&request)) {
+    add_fid(call, open->fid, items);
+  } else if (const auto* create = std::get_if<Tlcreate>(&request)) {
+    add_fid(call, create->fid, items);
+  } else if (const auto* reader = std::get_if<Txattrwalk>(&request)) {
+    add_fid(call, reader->newfid, items);
+  } else if (const auto* writer = std::get_if<Txattrcreate>(&request)) {
+    add_fid(call, writer->fid, items);
+  } else if (const auto* write = std::get_if<Twrite>(&request)) {
+    const auto fid = call.session().fids.get(write->fid);
+    if (fid && (*fid)->kind() == Fid::Kind::kXattrWrite) add_fid(call, write->fid, items);
+  } else if (const auto* clunk = std::get_if<Tclunk>(&request)) {
+    drop_fid(call, clunk->fid, items);
+    check_locks(call, items);
+  } else if (const auto* remove = std::get_if<Tremove>(&request)) {
+    drop_fid(call, remove->fid, items);
+  } else if (const auto* lock = std::get_if<Tlock>(&request)) {
+    const auto fid = call.session().fids.get(lock->fid);
+    const std::uint64_t owner = lock_owner(lock->client_id, lock->proc_id);
+    if (fid) add_locks(call, lock->fid, (*fid)->place.ino, owner, items);
+  } else if (std::holds_alternative<Tversion>(request)) {
+    owners_.clear();
+    items.push_back({.key = std::string(resume::kForgetAll), .blob = ""});
+  }
+  return items;
+}
+
+std::vector<resume::Item> views_of(const std::vector<Item>& items) {
+  std::vector<resume::Item> views;
+  views.reserve(items.size());
+  for (const Item& item : items) views.push_back({.key = item.key, .blob = item.blob});
+  return views;
+}
+
+}  // namespace cairn::p9

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fsd/frontends/ninep/call.h"
+#include "fsd/frontends/ninep/claims.h"
+#include "protocol/resume/frames.h"
+
+namespace cairn::p9 {
+
+/// What the client of a resumable session keeps of its state: an item for each fid and for each
+/// owner's locks on a file. Says after each request which of them have changed.
+/// Threads: core only.
+class StateItems {
+ public:
+  struct Item {
+    std::string key;
+    std::string blob;  // empty: it is no more
+  };
+
+  explicit StateItems(const ClaimSealer& sealer) : sealer_(sealer) {}
+
+  /// Once the request has ended, well or not.
+  [[nodiscard]] std::vector<Item> after(Call& call);
+  /// The locks of this owner have been brought back.
+  void add_owner(Ino ino, std::uint64_t owner) { owners_.emplace(ino, owner); }
+  [[nodiscard]] bool has_locks() const { return !owners_.empty(); }
+
+  /// The fid's number that an item's key names; none if it is not a fid's.
+  [[nodiscard]] static std::optional<std::uint32_t> fid_of(std::string_view key);
+
+ private:
+  void add_fid(Call& call, std::uint32_t number, std::vector<Item>& items) const;
+  static void drop_fid(Call& call, std::uint32_t number, std::vector<Item>& items);
+  void add_locks(Call& call, std::uint32_t fid, Ino ino, std::uint64_t owner,
+                 std::vector<Item>& items);
+  void check_locks(Call& call, std::vector<Item>& items);
+
+  const ClaimSealer& sealer_;
+  std::set<std::pair<Ino, std::uint64_t>> owners_;  // that have locks
+};
+
+[[nodiscard]] std::vector<resume::Item> views_of(const std::vector<StateItems::Item>& items);
+
+}  // namespace cairn::p9
