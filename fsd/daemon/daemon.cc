@@ -290,6 +290,7 @@ Result<void> Daemon::open_vfs() {
   options.bytes_max = settings_.filesystem.size_bytes_max;
   options.root_uid = geteuid();
   options.root_gid = getegid();
+  options.grace = settings_.web.has_value();  // the door of the sessions that may come back
   auto opened =
       run_blocking(runtime.core, [&] { return vfs::Vfs::open(runtime, *engine_, options); });
   if (!opened) return opened.error();
