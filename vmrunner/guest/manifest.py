@@ -25,11 +25,12 @@ def described(directory: Path) -> dict:
 
 
 def settings(sources: Path) -> dict:
-    script = f". {sources}/machine.conf; echo \"$MEMORY_MIB\"; echo \"$V86_COMMAND_LINE\"; " \
-             "echo \"$QEMU_COMMAND_LINE\""
+    names = ("MEMORY_MIB", "V86_COMMAND_LINE", "STATE_COMMAND_LINE", "QEMU_COMMAND_LINE")
+    script = f". {sources}/machine.conf; printf '%s\\n' " + " ".join(f'"${n}"' for n in names)
     told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    memory, v86, qemu = told.stdout.splitlines()
-    return {"memory_mib": int(memory), "v86": v86, "qemu": qemu}
+    memory, v86, state, qemu = told.stdout.splitlines()
+    return {"memory_mib": int(memory), "v86": v86, "state": f"{v86} {state}",
+            "qemu": qemu}
 
 
 def locked(sources: Path) -> list[dict]:
@@ -49,7 +50,7 @@ def write(directory: Path, sources: Path) -> None:
         "format": 1,
         "control_protocol": 1,
         "memory_mib": machine["memory_mib"],
-        "command_lines": {name: machine[name] for name in ("v86", "qemu")},
+        "command_lines": {name: machine[name] for name in ("v86", "state", "qemu")},
         "files": described(directory),
         "packages": packages,
     }

@@ -17,7 +17,7 @@ if ! built state "$key"; then
   cp "$1/vmlinuz" "$2/initramfs.gz" "$result"
   rm -rf "$work"
   say 'state: booting the guest in v86'
-  node "$guest/state.mjs" "$result" "$V86_COMMAND_LINE" "$MEMORY_MIB" \
+  node "$guest/state.mjs" "$result" "$V86_COMMAND_LINE $STATE_COMMAND_LINE" "$MEMORY_MIB" \
     "$result/state.bin" >&2
   zstd -q --rm -19 --ultra "$result/state.bin" -o "$result/state.bin.zst"
   keep
