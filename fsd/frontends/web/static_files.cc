@@ -120,7 +120,7 @@ bool is_immutable(std::string_view path) {
   const std::string_view name = path.substr(path.rfind('/') + 1);
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (std::ranges::search_n(name, kHexDigits, true, {}, is_hex).size() > 0) return true;
-  const std::size_t dash = name.find_last_of("-");
+  const std::size_t dash = name.rfind('-');
   const std::size_t dot = name.find('.', dash == name.npos ? 0 : dash);
   return path.starts_with("/assets/") && dash != name.npos && dot != name.npos &&
          dot - dash - 1 >= kHashCharacters;
