@@ -10,6 +10,7 @@
 
 #include "fsd/base/environment.h"
 #include "fsd/base/log.h"
+#include "fsd/base/unique_fd.h"
 #include "fsd/config/default_paths.h"
 #include "fsd/config/load_settings.h"
 #include "fsd/daemon/daemon.h"
@@ -89,16 +90,15 @@ int init(const Arguments& arguments) {
     return kExitOk;
   }
   // It will hold secrets: nobody else's to read, and never over another one.
-  const int file =
-      ::open(arguments.config_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) {
+  const UniqueFd file(
+      ::open(arguments.config_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) {
     const std::error_code code(errno, std::generic_category());
     return say(Error(code, "the configuration cannot be written",
                      arguments.config_file + " (" + code.message() + ")"));
   }
-  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  ::close(file);
-  if (!written) return say(Error(std::make_error_code(std::errc::io_error), "writing failed"));
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return say(Error(std::make_error_code(std::errc::io_error), "writing failed"));
   std::printf("wrote %s: set storage.url in it, then run: cairn serve -c %s\n",
               arguments.config_file.c_str(), arguments.config_file.c_str());
   return kExitOk;

@@ -58,47 +58,39 @@ Notifier::Notifier(bool background) {
   if (!background) return;
   int ends[2];
   CHECK(::pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd word(ends[0]);
+  pipe_ = UniqueFd(ends[1]);
   const pid_t child = ::fork();
   CHECK(child >= 0);
   if (child > 0) {
-    ::close(ends[1]);
-    wait_for_word(child, ends[0]);
+    pipe_ = UniqueFd();
+    wait_for_word(child, word.get());
   }
-  ::close(ends[0]);
-  pipe_ = ends[1];
   ::setsid();
-}
-
-Notifier::~Notifier() {
-  if (pipe_ >= 0) ::close(pipe_);
 }
 
 void Notifier::ready(const std::string& status) {
   sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
-  if (pipe_ < 0) return;
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0) {
-    ::dup2(null, 0);
-    ::dup2(null, 1);
+  const UniqueFd pipe = std::move(pipe_);
+  if (!pipe) return;
+  if (const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC)); null) {
+    ::dup2(null.get(), 0);
+    ::dup2(null.get(), 1);
     if (!is_for_logs(2)) {
-      ::dup2(null, 2);
+      ::dup2(null.get(), 2);
       log::to_syslog_too();
     }
-    ::close(null);
   }
-  CHECK(::write(pipe_, "ready", 5) == 5);
-  ::close(pipe_);
-  pipe_ = -1;
+  CHECK(::write(pipe.get(), "ready", 5) == 5);
 }
 
 void Notifier::stopping() { sd_notify(0, "STOPPING=1"); }
 
 void Notifier::failed(const std::string& sentence) {
   sd_notify(0, ("STATUS=" + sentence).c_str());
-  if (pipe_ < 0) return;
-  [[maybe_unused]] const ssize_t written = ::write(pipe_, sentence.data(), sentence.size());
-  ::close(pipe_);
-  pipe_ = -1;
+  const UniqueFd pipe = std::move(pipe_);
+  if (!pipe) return;
+  [[maybe_unused]] const ssize_t written = ::write(pipe.get(), sentence.data(), sentence.size());
 }
 
 }  // namespace cairn::daemon

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "fsd/base/unique_fd.h"
+
 namespace cairn::daemon {
 
 /// Tells whoever started the daemon how it goes: systemd (sd_notify), and the process that waits
@@ -12,9 +14,6 @@ class Notifier {
   /// With `background`: forks; the parent waits here and exits with the daemon's word, 0 when it is
   /// ready. To be made before any thread. Aborts the program if it cannot fork.
   explicit Notifier(bool background);
-  ~Notifier();
-  Notifier(const Notifier&) = delete;
-  Notifier& operator=(const Notifier&) = delete;
 
   void ready(const std::string& status);
   void stopping();
@@ -22,7 +21,7 @@ class Notifier {
   void failed(const std::string& sentence);
 
  private:
-  int pipe_ = -1;
+  UniqueFd pipe_;  // to who waits; none if nobody does
 };
 
 }  // namespace cairn::daemon

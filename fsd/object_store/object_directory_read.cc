@@ -120,14 +120,12 @@ Result<std::string> ObjectDirectory::compute_etag(int fd, const struct stat& sta
 /// sorting them sorts the keys below them. In `~tmp~`, all names.
 Result<std::vector<std::string>> ObjectDirectory::names_in(const std::string& directory) {
   std::vector<std::string> names;
-  const int fd = ::openat(root_.get(), directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) && directory != ".") return names;
-  if (fd < 0) return disk_error(errno, "opening", directory);
-  const std::unique_ptr<DIR, CloseDirectory> stream(::fdopendir(fd));
-  if (!stream) {
-    ::close(fd);
-    return disk_error(ENOMEM, "listing", directory);
-  }
+  UniqueFd fd(::openat(root_.get(), directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR) && directory != ".") return names;
+  if (!fd) return disk_error(errno, "opening", directory);
+  const std::unique_ptr<DIR, CloseDirectory> stream(::fdopendir(fd.get()));
+  if (!stream) return disk_error(ENOMEM, "listing", directory);
+  (void)fd.release();  // the stream's now
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());

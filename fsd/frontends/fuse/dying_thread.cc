@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <string>
 
+#include "fsd/base/unique_fd.h"
+
 namespace cairn::fuse {
 namespace {
 
@@ -46,11 +48,10 @@ bool has_kill_pending(std::string_view status) {
 bool is_dying(int thread) {
   if (thread <= 0 || !proc_is_ours()) return false;
   const std::string path = "/proc/" + std::to_string(thread) + "/status";
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return false;
   std::array<char, 8192> status;
-  const ssize_t length = read(fd, status.data(), status.size());
-  close(fd);
+  const ssize_t length = read(fd.get(), status.data(), status.size());
   return length > 0 && has_kill_pending({status.data(), static_cast<std::size_t>(length)});
 }
 

@@ -14,6 +14,8 @@
 
 namespace cairn::fuse {
 
+struct MountSession;
+
 enum class IoUring : std::uint8_t { kAuto, kOn, kOff };
 
 /// The volume as a mounted directory of this machine.
@@ -74,9 +76,8 @@ class FuseServer {
   static void set_io_flusher();
 
  private:
-  struct Parts;
-  explicit FuseServer(std::unique_ptr<Parts> parts);
-  std::unique_ptr<Parts> parts_;
+  explicit FuseServer(std::unique_ptr<MountSession> session);
+  std::unique_ptr<MountSession> session_;
 };
 
 }  // namespace cairn::fuse
