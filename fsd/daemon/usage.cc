@@ -1,6 +1,5 @@
 #include "fsd/daemon/usage.h"
 
-#include <CLI/CLI.hpp>
 #include <vector>
 
 #include "fsd/config/nearest_name.h"

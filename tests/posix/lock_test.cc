@@ -30,6 +30,24 @@ long other_takes(short type, off_t start = 0, off_t length = 0) {
 
 const Allowed kBusy{EAGAIN, EACCES};
 
+/// A process that waits for a lock, by the command `wait`, has it when it is freed and not before.
+void expect_woken(int set, int wait) {
+  const Fd fd = open_rw("file");
+  EXPECT_WORKS(take(fd, F_WRLCK, 0, 0, set));
+  SharedPage page;
+  Signal started;
+  Process waiter([&]() -> long {
+    const Fd own = open_rw("file");
+    started.open();
+    if (take(own, F_WRLCK, 0, 0, wait) != 0) return -1;
+    return page.words[0] == 1 ? 0 : -1;
+  });
+  started.wait();
+  page.words[0] = 1;
+  EXPECT_WORKS(take(fd, F_UNLCK, 0, 0, set));
+  EXPECT_WORKS(waiter.join());
+}
+
 class Locks : public PosixTest {
  protected:
   void SetUp() override {
@@ -189,22 +207,7 @@ TEST_F(Locks, GetlkOfAFreeRangeSaysUnlocked) {
   EXPECT_EQ(lock.l_type, F_UNLCK);
 }
 
-TEST_F(Locks, WaiterIsWokenByTheUnlockAndNotBefore) {
-  const Fd fd = open_rw("file");
-  EXPECT_WORKS(take(fd, F_WRLCK));
-  SharedPage page;
-  Signal started;
-  Process waiter([&]() -> long {
-    const Fd own = open_rw("file");
-    started.open();
-    if (take(own, F_WRLCK, 0, 0, F_SETLKW) != 0) return -1;
-    return page.words[0] == 1 ? 0 : -1;
-  });
-  started.wait();
-  page.words[0] = 1;
-  EXPECT_WORKS(take(fd, F_UNLCK));
-  EXPECT_WORKS(waiter.join());
-}
+TEST_F(Locks, WaiterIsWokenByTheUnlockAndNotBefore) { expect_woken(F_SETLK, F_SETLKW); }
 
 TEST_F(Locks, WaiterIsWokenByTheHoldersDeath) {
   Signal locked;
@@ -328,22 +331,7 @@ TEST_F(OfdLocks, AreInheritedByAChild) {
   EXPECT_FAILS(kBusy, other_takes(F_WRLCK));
 }
 
-TEST_F(OfdLocks, WaiterIsWoken) {
-  const Fd one = open_rw("file");
-  EXPECT_WORKS(take(one, F_WRLCK, 0, 0, F_OFD_SETLK));
-  SharedPage page;
-  Signal started;
-  Process waiter([&]() -> long {
-    const Fd own = open_rw("file");
-    started.open();
-    if (take(own, F_WRLCK, 0, 0, F_OFD_SETLKW) != 0) return -1;
-    return page.words[0] == 1 ? 0 : -1;
-  });
-  started.wait();
-  page.words[0] = 1;
-  EXPECT_WORKS(take(one, F_UNLCK, 0, 0, F_OFD_SETLK));
-  EXPECT_WORKS(waiter.join());
-}
+TEST_F(OfdLocks, WaiterIsWoken) { expect_woken(F_OFD_SETLK, F_OFD_SETLKW); }
 
 TEST_F(OfdLocks, APidIsAnError) {
   const Fd fd = open_rw("file");

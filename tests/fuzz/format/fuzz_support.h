@@ -47,4 +47,14 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
+/// Tries what the fuzzer made, as it is and with checksums and seals that are right: else it would
+/// hardly ever get behind them.
+template <class Try, class Fix>
+int try_and_try_fixed(const std::uint8_t* data, std::size_t size, Try try_object, Fix fixed) {
+  const std::string_view input = text_of(data, size);
+  try_object(input);
+  try_object(fixed(std::string(input)));
+  return 0;
+}
+
 }  // namespace cairn::format

@@ -39,8 +39,6 @@ std::string fixed(std::string object) {
 }  // namespace cairn::format
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input = cairn::format::text_of(data, size);
-  cairn::format::try_object(input);
-  cairn::format::try_object(cairn::format::fixed(std::string(input)));
-  return 0;
+  return cairn::format::try_and_try_fixed(data, size, cairn::format::try_object,
+                                          cairn::format::fixed);
 }

@@ -56,8 +56,6 @@ std::string fixed(std::string_view input) {
 }  // namespace cairn::format
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input = cairn::format::text_of(data, size);
-  cairn::format::try_object(input);
-  cairn::format::try_object(cairn::format::fixed(input));
-  return 0;
+  return cairn::format::try_and_try_fixed(data, size, cairn::format::try_object,
+                                          cairn::format::fixed);
 }

@@ -9,6 +9,19 @@ namespace {
 
 using engine::Rule;
 
+/// a's segment, a file, arrives in slot 5 when b believes that to be empty and has its epoch-start
+/// for it under way. a is dead then.
+std::shared_ptr<Trap> believe_empty(Story& story, Host& a, Host& b) {
+  a.start();
+  auto put = a.wire().trap(Op::kPut, slot(5));
+  a.put_file("c-f");
+  auto start = b.connect().trap(Op::kPut, slot(5));
+  b.start();
+  story.open(*put);
+  a.crash();
+  return start;
+}
+
 /// Slot 5 is a's, then dead and deleted by c; b, which began before c, believed slot 5 to be empty
 /// and has its epoch-start for it under way.
 struct LateStart {
@@ -19,13 +32,7 @@ LateStart late_start(Story& story) {
   Host& a = story.host("a");
   Host& b = story.host("b");
   Host& c = story.host("c");
-  a.start();
-  auto put = a.wire().trap(Op::kPut, slot(5));
-  a.put_file("c-f");
-  auto start = b.connect().trap(Op::kPut, slot(5));
-  b.start();
-  story.open(*put);
-  a.crash();
+  auto start = believe_empty(story, a, b);
   c.options.checkpoint_segments = 2;
   c.start();
   c.drop_file("c-f");
@@ -56,13 +63,7 @@ std::optional<std::string> believe_after_look() {
   Host& b = story.host("b");
   Host& c = story.host("c");
   Host& d = story.host("d");
-  a.start();
-  auto put = a.wire().trap(Op::kPut, slot(5));
-  a.put_file("c-f");
-  auto start = b.connect().trap(Op::kPut, slot(5));
-  b.start();
-  story.open(*put);
-  a.crash();
+  auto start = believe_empty(story, a, b);
   auto reads = d.connect().trap(Op::kGet, "log/");
   d.start();
   c.options.checkpoint_segments = 2;
@@ -83,13 +84,7 @@ std::optional<std::string> follower_look() {
   Host& b = story.host("b");
   Host& c = story.host("c");
   Host& f = story.host("follower");
-  a.start();
-  auto put = a.wire().trap(Op::kPut, slot(5));
-  a.put_file("c-f");
-  auto start = b.connect().trap(Op::kPut, slot(5));
-  b.start();
-  story.open(*put);
-  a.crash();
+  auto start = believe_empty(story, a, b);
   f.options.read_only = true;
   auto reads = f.connect().trap(Op::kGet, slot(5), 1);
   f.start();

@@ -31,6 +31,15 @@ pid_t in_child(const std::function<int()>& body) {
   return pid;
 }
 
+/// Ends with 0 when it has the lock, with 1 when it has not got it.
+pid_t child_that_waits_for_lock(const std::string& file) {
+  return in_child([&] {
+    const int mine = open(file.c_str(), O_RDWR);
+    auto wanted = whole_file(F_WRLCK);
+    return fcntl(mine, F_SETLKW, &wanted) == 0 ? 0 : 1;
+  });
+}
+
 int status_of(pid_t pid) {
   int status = 0;
   waitpid(pid, &status, 0);
@@ -72,11 +81,7 @@ TEST_P(MountTest, a_lock_that_is_waited_for_is_had_when_it_is_freed) {
   auto lock = whole_file(F_WRLCK);
   ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
   const std::uint64_t before = count(RequestKind::kSetlk);
-  const pid_t child = in_child([&] {
-    const int mine = open(path("file").c_str(), O_RDWR);
-    auto wanted = whole_file(F_WRLCK);
-    return fcntl(mine, F_SETLKW, &wanted) == 0 ? 0 : 1;
-  });
+  const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
   lock.l_type = F_UNLCK;
   ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
@@ -113,11 +118,7 @@ TEST_P(MountTest, a_process_that_waits_for_a_lock_can_be_killed) {
   auto lock = whole_file(F_WRLCK);
   ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
   const std::uint64_t before = count(RequestKind::kSetlk);
-  const pid_t child = in_child([&] {
-    const int mine = open(path("file").c_str(), O_RDWR);
-    auto wanted = whole_file(F_WRLCK);
-    return fcntl(mine, F_SETLKW, &wanted);
-  });
+  const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
   kill(child, SIGKILL);
   EXPECT_EQ(status_of(child), SIGKILL);
@@ -159,11 +160,7 @@ TEST_P(MountTest, unmounting_ends_waits_for_locks) {
   auto lock = whole_file(F_WRLCK);
   ASSERT_EQ(fcntl(*fd, F_SETLK, &lock), 0);
   const std::uint64_t before = count(RequestKind::kSetlk);
-  const pid_t child = in_child([&] {
-    const int mine = open(path("file").c_str(), O_RDWR);
-    auto wanted = whole_file(F_WRLCK);
-    return fcntl(mine, F_SETLKW, &wanted) == -1 ? 0 : 1;
-  });
+  const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
   core_.set_listener(nullptr);
   server_->stop();
@@ -187,11 +184,7 @@ TEST_P(MountTest, a_mount_that_is_taken_away_by_force_may_have_requests_under_wa
   auto lock = whole_file(F_WRLCK);
   ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
   const std::uint64_t before = count(RequestKind::kSetlk);
-  const pid_t child = in_child([&] {
-    const int mine = open(path("file").c_str(), O_RDWR);
-    auto wanted = whole_file(F_WRLCK);
-    return fcntl(mine, F_SETLKW, &wanted) == -1 ? 0 : 1;
-  });
+  const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
   ASSERT_EQ(umount2(mount_.path().c_str(), MNT_FORCE | MNT_DETACH), 0) << errno;
   EXPECT_TRUE(WIFEXITED(status_of(child)));
