@@ -112,6 +112,8 @@ mountpoint = "/mnt/cairn"
 # Where the page and the machine's image are, if not where they are installed.
 # page_dir = "/usr/share/cairn/web"
 # vm_dir = "/usr/share/cairn/vm"
+# How long a machine in a browser may be away before its session, with its locks, is given up.
+# resume_grace_s = 120
 )toml";
 }
 

@@ -351,7 +351,8 @@ TEST(DefaultSettings, WhatIsCommentedOutInItShowsTheDefaultsAndEveryKey) {
   ASSERT_TRUE(settings->fuse);
   EXPECT_EQ(settings->fuse->readers, FuseSettings().readers);
   EXPECT_EQ(settings->fuse->io_uring, FuseSettings().io_uring);
-  EXPECT_EQ(settings->web->uid, WebSettings().uid);
+  EXPECT_EQ(settings->web->gid, WebSettings().gid);
+  EXPECT_EQ(settings->web->resume_grace, WebSettings().resume_grace);
 }
 
 TEST(StorageUrl, Parses) {
