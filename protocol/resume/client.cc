@@ -62,7 +62,7 @@ void Client::send_numbered(std::uint64_t number, const Sent& sent) {
     case Kind::kRequest:
       return events_.send(encode(Request{.numbers = numbers, .message = sent.message}));
     case Kind::kReplay: {
-      const auto change = changes_.find(sent.replayed);
+      const auto change = changes_.find(sent.first);
       std::string_view redo;
       if (change != changes_.end()) redo = change->second.redo;
       return events_.send(
@@ -79,8 +79,11 @@ void Client::send_numbered(std::uint64_t number, const Sent& sent) {
 void Client::on_connected() {
   connected_ = true;
   welcomed_ = false;
-  events_.send(
-      encode(Hello{.id = id_, .sent = last_sent_, .received = received_, .began = began_}));
+  const bool is_new = id_ == SessionId();
+  events_.send(encode(Hello{.id = id_,
+                            .sent = is_new ? 0 : last_sent_,
+                            .received = is_new ? 0 : received_,
+                            .began = began_}));
 }
 
 void Client::begin_anew() { id_ = {}; }
@@ -134,13 +137,13 @@ bool Client::on_welcome(const Welcome& welcome) {
   const bool is_new = welcome.outcome == Outcome::kNew;
   id_ = welcome.id;
   began_ = welcome.began;
-  welcomed_ = true;
   received_ = 0;
   if (!is_first) {
     rebuild(welcome);
   } else if (is_new) {
     last_sent_ = 0;
   }
+  welcomed_ = true;  // not before: new requests, which may come meanwhile, are the last
   pump();
   return true;
 }
@@ -162,12 +165,13 @@ void Client::rebuild(const Welcome& welcome) {
   if (welcome.outcome == Outcome::kNew) last_sent_ = 0;
   for (auto change = changes_.begin(); change != changes_.end();) {
     const auto at = change++;
-    if (at->first.epoch == welcome.durable.epoch) continue;
-    if (is_lost(at->first, welcome.terms)) {
+    const Mark& last = at->second.mark;
+    if (last.epoch == welcome.durable.epoch) continue;
+    if (is_lost(last, welcome.terms)) {
       ++counts_.sent_again;
-      send_new({.kind = Kind::kReplay, .message = at->second.message, .replayed = at->first});
+      send_new({.kind = Kind::kReplay, .message = at->second.message, .first = at->first});
     } else {
-      forget(at);
+      forget(Mark(at->first));
     }
   }
   on_durable(welcome.durable);
@@ -202,20 +206,22 @@ bool Client::on_reply(const Reply& reply) {
 
 void Client::on_answer(const Reply& reply, Sent sent, bool is_durable) {
   apply(reply.items);
-  if (sent.kind == Kind::kReplay) {
-    if (const auto change = changes_.find(sent.replayed); change != changes_.end()) forget(change);
+  const bool is_replay = sent.kind == Kind::kReplay;
+  if (is_replay) {
+    forget(sent.first);
     if (type_of(reply.message) == kRlerror) ++counts_.lost;
   }
   if (type_of(reply.message) == kRversion && reply.message.size() >= kHeaderBytes + 4) {
     wire::Decoder in(reply.message.substr(kHeaderBytes));
     message_bytes_max_ = in.u32();
   }
-  const bool is_request = sent.kind == Kind::kRequest;
   if (reply.change && !is_durable) {
-    keep(reply.change->mark,
-         {.redo = std::string(reply.change->redo), .message = std::move(sent.message)});
+    const Mark& mark = reply.change->mark;
+    keep(is_replay ? sent.first : mark, {.mark = mark,
+                                         .redo = std::string(reply.change->redo),
+                                         .message = std::move(sent.message)});
   }
-  if (is_request && !reply.message.empty()) events_.reply(std::string(reply.message));
+  if (!is_replay && !reply.message.empty()) events_.reply(std::string(reply.message));
 }
 
 void Client::apply(const std::vector<Item>& items) {
@@ -231,23 +237,30 @@ void Client::apply(const std::vector<Item>& items) {
   }
 }
 
-void Client::keep(const Mark& mark, KeptChange change) {
+void Client::keep(const Mark& first, KeptChange change) {
   changes_bytes_ += change.redo.size() + change.message.size();
-  changes_.insert_or_assign(mark, std::move(change));
+  first_marks_.insert_or_assign(change.mark, first);
+  changes_.insert_or_assign(first, std::move(change));
   if (changes_bytes_ <= options_.kept_bytes_max / 2 || commit_asked_ || !welcomed_) return;
   commit_asked_ = true;
   events_.send(encode(Commit{}));
 }
 
-void Client::forget(std::map<Mark, KeptChange>::iterator change) {
+void Client::forget(const Mark& first) {
+  const auto change = changes_.find(first);
+  if (change == changes_.end()) return;
   changes_bytes_ -= change->second.redo.size() + change->second.message.size();
+  first_marks_.erase(change->second.mark);
   changes_.erase(change);
 }
 
 void Client::on_durable(const Durable& durable) {
   const Mark end{.epoch = durable.epoch, .segment = durable.segment, .order = 0};
-  auto change = changes_.lower_bound({.epoch = durable.epoch, .segment = 0, .order = 0});
-  while (change != changes_.end() && change->first < end) forget(change++);
+  auto at = first_marks_.lower_bound({.epoch = durable.epoch, .segment = 0, .order = 0});
+  while (at != first_marks_.end() && at->first < end) {
+    const Mark first = (at++)->second;
+    forget(first);
+  }
   if (changes_bytes_ <= options_.kept_bytes_max / 2) commit_asked_ = false;
 }
 

@@ -66,9 +66,10 @@ class Client {
   struct Sent {
     Kind kind = Kind::kRequest;
     std::string message;
-    Mark replayed{};  // of a Replay: which change
+    Mark first{};  // of a Replay: which change
   };
   struct KeptChange {
+    Mark mark{};  // when it was done last
     std::string redo;
     std::string message;
   };
@@ -84,8 +85,8 @@ class Client {
   bool on_reply(const Reply& reply);
   void on_answer(const Reply& reply, Sent sent, bool is_durable);
   void on_durable(const Durable& durable);
-  void keep(const Mark& mark, KeptChange change);
-  void forget(std::map<Mark, KeptChange>::iterator change);
+  void keep(const Mark& first, KeptChange change);
+  void forget(const Mark& first);
   void apply(const std::vector<Item>& items);
   void answer_with_error(const std::string& request, std::uint32_t ecode);
   void acknowledge(std::size_t bytes);
@@ -104,7 +105,10 @@ class Client {
   std::uint32_t message_bytes_max_ = 0;
   std::map<std::uint64_t, Sent> sent_;  // numbered and not answered
   std::deque<std::string> queued_;      // requests without a number yet
-  std::map<Mark, KeptChange> changes_;  // answered, not known to be durable
+  /// Answered, not known to be durable; by when they were done first, since that is their order,
+  /// however often they are done again.
+  std::map<Mark, KeptChange> changes_;
+  std::map<Mark, Mark> first_marks_;  // by when they were done last
   std::size_t changes_bytes_ = 0;
   std::map<std::string, std::string, std::less<>> items_;
   Counts counts_;

@@ -2,8 +2,8 @@
 
 // The frames of the WebSocket subprotocol cairn.resume.v1: 9P messages in an envelope that lets a
 // client come back after a dropped connection, and after a crash of the server, with each request
-// having taken effect exactly once and no loss hidden. fsd/frontends/ninep/PROTOCOL.md, "Sessions that
-// resume", says what they mean. Pure: no I/O, no 9P.
+// having taken effect exactly once and no loss hidden. fsd/frontends/ninep/PROTOCOL.md, "Sessions
+// that resume", says what they mean. Pure: no I/O, no 9P.
 //
 // Views point into the frame that was decoded, or into what the encoder's caller keeps.
 

@@ -96,6 +96,12 @@ std::int64_t MemoryVolume::referenced_bytes() const {
   return total;
 }
 
+void MemoryVolume::wipe() {
+  durable_keys_.clear();
+  durable_segments_.clear();
+  crash();
+}
+
 void MemoryVolume::crash() {
   keys_ = durable_keys_;
   segments_ = durable_segments_;

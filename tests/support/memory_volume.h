@@ -44,6 +44,8 @@ class MemoryVolume final : public engine::Volume {
   [[nodiscard]] std::uint64_t admits() const { return admits_; }
   /// Back to the last sync; what a power cut would leave. The next term begins.
   void crash();
+  /// A new volume.
+  void wipe();
   /// From now on every read of file bytes fails with kDamaged.
   void damage_data() { damaged_ = true; }
 

@@ -106,7 +106,11 @@ Task<Result<void>> handle(Call& call, const Twalk& request) {
 }
 
 Task<Result<void>> handle(Call& call, const Tclunk& request) {
-  if (const auto stale = call.session().fids.take_stale(request.fid)) co_return *stale;
+  // A file that is gone is closed like another, unless something of it was lost.
+  if (const auto stale = call.session().fids.take_stale(request.fid)) {
+    if (call.session().lost.erase(stale->ino) == 0) co_return call.reply(Rclunk{});
+    co_return errno_error(EIO, "changes were lost");
+  }
   CO_TRY(const FidRef fid, call.fid(request.fid));
   call.session().fids.erase(request.fid);
   if (call.session().tells_of_loss(*fid)) co_return errno_error(EIO, "changes were lost");

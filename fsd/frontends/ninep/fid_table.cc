@@ -43,7 +43,7 @@ Result<FidRef> FidTable::get(std::uint32_t number) const {
   const auto found = fids_.find(number);
   if (found != fids_.end()) return found->second;
   const auto stale = stale_.find(number);
-  return stale != stale_.end() ? stale->second : errno_error(EBADF, "no such fid");
+  return stale != stale_.end() ? stale->second.error : errno_error(EBADF, "no such fid");
 }
 
 Result<void> FidTable::check_free(std::uint32_t number) const {
@@ -61,16 +61,16 @@ Result<void> FidTable::add(std::uint32_t number, FidRef fid) {
   return {};
 }
 
-void FidTable::add_stale(std::uint32_t number, Error error) {
-  stale_.insert_or_assign(number, std::move(error));
+void FidTable::add_stale(std::uint32_t number, Stale stale) {
+  stale_.insert_or_assign(number, std::move(stale));
 }
 
-std::optional<Error> FidTable::take_stale(std::uint32_t number) {
+std::optional<FidTable::Stale> FidTable::take_stale(std::uint32_t number) {
   const auto found = stale_.find(number);
   if (found == stale_.end()) return std::nullopt;
-  const Error error = found->second;
+  Stale stale = found->second;
   stale_.erase(found);
-  return error;
+  return stale;
 }
 
 void FidTable::clear() {

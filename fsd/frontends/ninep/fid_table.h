@@ -75,9 +75,13 @@ class FidTable {
   void replace(std::uint32_t number, FidRef fid) { fids_[number] = std::move(fid); }
   void erase(std::uint32_t number) { fids_.erase(number); }
   /// The number of a fid that could not be brought back: it answers `error` until it is given up.
-  void add_stale(std::uint32_t number, Error error);
-  /// Gives such a number up; what it answered. None: it is not stale.
-  std::optional<Error> take_stale(std::uint32_t number);
+  struct Stale {
+    Error error;
+    Ino ino;  // what it stood for; Ino{}: not known
+  };
+  void add_stale(std::uint32_t number, Stale stale);
+  /// Gives such a number up. None: it is not stale.
+  std::optional<Stale> take_stale(std::uint32_t number);
   void clear();
   [[nodiscard]] std::size_t size() const { return fids_.size() + stale_.size(); }
   [[nodiscard]] const std::unordered_map<std::uint32_t, FidRef>& all() const { return fids_; }
@@ -85,7 +89,7 @@ class FidTable {
  private:
   const std::size_t fids_max_;
   std::unordered_map<std::uint32_t, FidRef> fids_;
-  std::unordered_map<std::uint32_t, Error> stale_;
+  std::unordered_map<std::uint32_t, Stale> stale_;
 };
 
 }  // namespace cairn::p9

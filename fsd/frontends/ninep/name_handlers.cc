@@ -107,7 +107,7 @@ Task<Result<void>> handle(Call& call, const Tunlinkat& request) {
 }
 
 Task<Result<void>> handle(Call& call, const Tremove& request) {
-  if (const auto stale = call.session().fids.take_stale(request.fid)) co_return *stale;
+  if (const auto stale = call.session().fids.take_stale(request.fid)) co_return stale->error;
   CO_TRY(const FidRef fid, call.fid(request.fid));
   call.session().fids.erase(request.fid);
   CO_TRY_OK(call.check_writable());

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "fsd/frontends/ninep/handlers.h"
@@ -56,7 +57,10 @@ class Looker {
   FidRef use(std::uint32_t number) {
     auto fid = call_.fid(number);
     if (!fid) return {};  // the handler says so
-    before_.claim.fids.emplace_back(number, claim_of(**fid));
+    const auto is_same = [number](const auto& one) { return one.first == number; };
+    if (std::ranges::none_of(before_.claim.fids, is_same)) {
+      before_.claim.fids.emplace_back(number, claim_of(**fid));
+    }
     return *fid;
   }
   void affects(Ino ino) { before_.claim.affected.push_back(ino); }

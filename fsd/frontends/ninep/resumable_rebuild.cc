@@ -125,7 +125,8 @@ Task<> ResumableSession::restore_fid(FidMaker& maker, const resume::Item& item,
   if (fid && added) added = state.fids.add(number, *fid);
   if (fid && added) co_return;
   const Error& error = fid ? added.error() : fid.error();
-  if (added) state.fids.add_stale(number, error);
+  if (added)
+    state.fids.add_stale(number, {.error = error, .ino = claim ? claim->place.ino : Ino()});
   failures.push_back({.key = item.key, .error = static_cast<std::uint32_t>(to_errno(error))});
 }
 

@@ -68,7 +68,7 @@ Result<void> ResumableSession::connect(std::shared_ptr<MessageSocket> socket,
     }
     acknowledged_ = hello.received;
   } else {
-    received_ = hello.sent;
+    received_ = welcome.outcome == resume::Outcome::kRebuild ? hello.sent : 0;
   }
   disconnect(kCloseNormal, "resumed by another connection");
   socket_ = std::move(socket);
