@@ -86,7 +86,7 @@ std::uint64_t anonymous_memory() {
 }  // namespace
 
 // What the daemon is and where it stands with the store: told as soon as there is a store, also
-// while it stops.
+// while it stops. Nothing of the doors belongs here.
 std::string Daemon::status(nlohmann::json report) {
   report["volume"] = settings_.storage.url->text();
   report["pid"] = getpid();
@@ -95,9 +95,6 @@ std::string Daemon::status(nlohmann::json report) {
   report["memory"] = {{"anonymous_bytes", anonymous_memory()}};
   if (!settings_.aws.endpoint.empty()) report["endpoint"] = settings_.aws.endpoint;
   if (store_made_) report["store"] = store_status(*store_);
-  if (const web::WebServer* web = doors_->web()) {
-    report["web"] = {{"addresses", web->addresses()}, {"connections", web->connections()}};
-  }
   if (failure_) report["failed"] = failure_->message();
   return report.dump();
 }
@@ -130,6 +127,9 @@ nlohmann::json Daemon::served_status() {
   }
   if (const p9::NinepServer* ninep = doors_->ninep()) {
     report["9p"] = {{"addresses", ninep->addresses()}, {"connections", ninep->connections()}};
+  }
+  if (const web::WebServer* web = doors_->web()) {
+    report["web"] = {{"addresses", web->addresses()}, {"connections", web->connections()}};
   }
   return report;
 }

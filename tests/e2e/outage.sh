@@ -81,4 +81,11 @@ kill -CONT $relay
 wait_for a
 kill -KILL $relay
 [ "$status" = 0 ] || fail "cairn ended with $status"
+
+say "a start that waits for the store says so"
+launch a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$work/cache2"
+until_true 5 is_more .store.waiting 0 || fail "status does not show what a start waits for"
+[ "$(report a .error)" = "the daemon is starting" ] || fail "status does not say that it starts"
+stop a
+[ "$status" = 1 ] || fail "a start that was stopped ended with $status"
 say "passed"
