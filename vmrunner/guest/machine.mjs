@@ -45,6 +45,7 @@ export class Machine {
     this.answers = new Map(); // id -> function
     this.streams = new Map(); // number -> what is still to be sent
     this.files = config.files ?? {};
+    this.byMemory = true; // false: as a host does that cannot write into the guest's memory
     this.watchers = new Set();
     this.nextId = 1;
     this.partial = "";
@@ -156,7 +157,7 @@ export class Machine {
   open({ stream, file, part, pages }) {
     const bytes = this.files[file];
     if (!bytes) return void this.request("end", { stream, error: "no such file" });
-    const state = { bytes, sent: 0, flying: [], part, pages, turn: 0 };
+    const state = { bytes, sent: 0, flying: [], part, pages: this.byMemory ? pages : [], turn: 0 };
     this.streams.set(stream, state);
     this.pump(stream, state);
   }
