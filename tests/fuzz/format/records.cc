@@ -1,10 +1,11 @@
 // The small records, each tried on every input: inode, dirent, extent, position, segment
-// record, counters.
+// record, counters, terms.
 
 #include "fsd/format/core_counters.h"
 #include "fsd/format/inode_record.h"
 #include "fsd/format/position.h"
 #include "fsd/format/segment_record.h"
+#include "fsd/format/term_list.h"
 #include "tests/fuzz/format/fuzz_support.h"
 
 namespace {
@@ -27,5 +28,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try_record(input, decode_position);
   try_record(input, decode_segment_record);
   try_record(input, decode_core_counters);
+  try_record(input, decode_term_list);
   return 0;
 }

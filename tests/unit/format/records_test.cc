@@ -6,6 +6,7 @@
 #include "fsd/format/position.h"
 #include "fsd/format/segment_record.h"
 #include "fsd/format/session_record.h"
+#include "fsd/format/term_list.h"
 #include "tests/unit/format/format_test_support.h"
 
 namespace cairn::format {
@@ -48,6 +49,9 @@ SessionRecord test_session() {
           .replies = {{.sequence = 68, .bytes = "reply"}, {.sequence = 70, .bytes = ""}},
           .state = std::string("fids\0and locks", 14)};
 }
+std::vector<Term> test_terms() {
+  return {{.epoch = Epoch(1), .log_end = Seq(0)}, {.epoch = Epoch(300), .log_end = Seq(1 << 20)}};
+}
 Result<SessionRecord> decode_test_session(std::string_view bytes) {
   return decode_session_record(Uuid{1, 2}, bytes);
 }
@@ -77,6 +81,7 @@ TEST(Records, ComeBackAndAreRefusedWhenCutShortOrNewer) {
   check_record("segment_record", test_segment(), decode_segment_record);
   check_record("core_counters", test_counters(), decode_core_counters);
   check_record("session", test_session(), decode_test_session);
+  check_record("term_list", test_terms(), decode_term_list);
 }
 
 TEST(Records, RefuseBytesBehindTheirEnd) {
@@ -86,6 +91,7 @@ TEST(Records, RefuseBytesBehindTheirEnd) {
   EXPECT_FALSE(decode_segment_record(encode(test_segment()) + "x"));
   EXPECT_FALSE(decode_core_counters(encode(test_counters()) + "x"));
   EXPECT_FALSE(decode_test_session(encode(test_session()) + "x"));
+  EXPECT_FALSE(decode_term_list(encode(test_terms()) + "x"));
 }
 
 TEST(CoreCounters, RefuseALeaseThatTakesTheRootsNumberAgain) {
