@@ -32,7 +32,8 @@ void tune_tcp(int socket, int idle_s, int probe_s) {
 Result<ListeningSocket> listen_tcp(const std::string& host, std::uint16_t port) {
   sockaddr_storage where{};
   socklen_t length = 0;
-  const std::string name = host + ':' + std::to_string(port);
+  const bool is_six = host.find(':') != host.npos;
+  const std::string name = (is_six ? '[' + host + ']' : host) + ':' + std::to_string(port);
   auto& four = reinterpret_cast<sockaddr_in&>(where);
   auto& six = reinterpret_cast<sockaddr_in6&>(where);
   if (inet_pton(AF_INET, host.c_str(), &four.sin_addr) == 1) {

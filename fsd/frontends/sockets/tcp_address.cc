@@ -3,8 +3,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <algorithm>
-
 namespace cairn::sockets {
 
 std::vector<std::uint8_t> address_bytes(const sockaddr_storage& address) {
@@ -40,13 +38,6 @@ std::string to_text(const sockaddr_storage& address) {
   const std::string host = host_text(address);
   const bool is_six = host.find(':') != host.npos;
   return (is_six ? '[' + host + ']' : host) + ':' + std::to_string(port_of(address));
-}
-
-bool is_loopback(const sockaddr_storage& address) {
-  const auto bytes = address_bytes(address);
-  if (bytes.size() == 4) return bytes[0] == IN_LOOPBACKNET;
-  return bytes.size() == 16 && bytes.back() == 1 &&
-         std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
 }  // namespace cairn::sockets

@@ -15,6 +15,5 @@ namespace cairn::sockets {
 [[nodiscard]] std::string host_text(const sockaddr_storage& address);
 /// "10.0.0.7:1022" or "[fd00::7]:1022".
 [[nodiscard]] std::string to_text(const sockaddr_storage& address);
-[[nodiscard]] bool is_loopback(const sockaddr_storage& address);
 
 }  // namespace cairn::sockets

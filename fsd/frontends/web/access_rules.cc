@@ -40,7 +40,8 @@ AccessRules::AccessRules(const Options& options)
 
 bool AccessRules::is_our_host(const Authority& host, const WebPeer& peer) const {
   if (hosts_.empty()) {
-    if (host.host != peer.our_host && !(peer.by_loopback && host.host == "localhost")) return false;
+    if (host.host != peer.our_host && !(peer.is_localhost && host.host == "localhost"))
+      return false;
     return host.port ? *host.port == peer.our_port : peer.our_port == kHttpPort;
   }
   return std::ranges::any_of(hosts_, [&](const Authority& ours) {

@@ -29,7 +29,7 @@ class AccessRules {
  public:
   struct Options {
     /// "cairn.example.org", for the ports 80, 443 and those listened on, or with a port. Empty: the
-    /// address that a connection came to, and "localhost" on loopback.
+    /// address that a connection came to, and "localhost" if that is us.
     std::vector<std::string> hosts;
     std::vector<std::string> origins;         // let in besides those of our hosts
     std::vector<std::uint32_t> trusted_uids;  // local users who need no password

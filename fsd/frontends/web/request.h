@@ -63,7 +63,7 @@ struct WebPeer {
   std::string key;                   // whom limits count: the name without the port
   std::string our_host;              // the address that it came to: "127.0.0.1", "[::1]"
   std::uint16_t our_port = 0;
-  bool by_loopback = false;  // our_host is loopback
+  bool is_localhost = false;  // "localhost" and our_port lead here, and nowhere else
 };
 
 }  // namespace cairn::web

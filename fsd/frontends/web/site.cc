@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fsd/base/check.h"
 #include "fsd/base/log.h"
 #include "fsd/frontends/web/header_values.h"
 #include "fsd/runtime/await.h"
@@ -71,6 +72,7 @@ Site::Site(Runtime& runtime, Options options, const Limits& limits)
       guest_(options_.vm_dir),
       logins_(runtime.clock, runtime.random, options_.password, limits) {
   for (const SocketRoute& route : options_.sockets) {
+    CHECK(route.message_bytes_max > 0);  // no limit, to Beast
     sockets_.push_back(std::make_shared<const SocketRoute>(route));
   }
 }

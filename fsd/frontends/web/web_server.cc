@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <mutex>
+#include <set>
 
 #include "fsd/base/log.h"
 #include "fsd/frontends/sockets/acceptor.h"
@@ -27,7 +30,6 @@ WebPeer to_peer(const sockets::SocketEnds& ends) {
   const bool is_six = ours.find(':') != ours.npos;
   peer.our_host = is_six ? '[' + ours + ']' : ours;
   peer.our_port = sockets::port_of(ends.ours);
-  peer.by_loopback = sockets::is_loopback(ends.ours);
   if (ends.uid) {
     peer.name = fmt::format("local user {}", *ends.uid);
     peer.key = peer.name;
@@ -69,6 +71,8 @@ class WebServer::Impl : public std::enable_shared_from_this<Impl> {
     sockets::Acceptor acceptor;
     const std::string name;
   };
+  void add(sockets::ListeningSocket listening);
+  void claim_localhost(const std::string& name);
   void on_connected(UniqueFd connected);
   void tell_of_refusal(const std::string& what);
 
@@ -77,7 +81,10 @@ class WebServer::Impl : public std::enable_shared_from_this<Impl> {
   Site site_;  // core
   const ConnectionContext context_;
   const std::shared_ptr<ConnectionTable> connections_;
-  std::vector<std::unique_ptr<Listener>> listeners_;  // does not change after start()
+  // Nothing of these changes after start().
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::size_t named_ = 0;             // listeners that were asked for: the first ones
+  std::set<std::string> localhosts_;  // the ports at which "localhost" is us
   std::mutex mutex_;
   std::uint64_t refusals_ = 0;    // guarded by mutex_
   Duration next_refusal_told_{};  // guarded by mutex_
@@ -86,8 +93,10 @@ class WebServer::Impl : public std::enable_shared_from_this<Impl> {
 Result<void> WebServer::Impl::listen() {
   for (const Address& address : options_.addresses) {
     TRY(auto listening, sockets::listen_tcp(address.host, address.port));
-    listeners_.push_back(std::make_unique<Listener>(context_.io, std::move(listening)));
+    add(std::move(listening));
   }
+  named_ = listeners_.size();
+  for (std::size_t i = 0; i < named_; ++i) claim_localhost(listeners_[i]->name);
   for (const auto& listener : listeners_) {
     listener->acceptor.begin([self = shared_from_this()](UniqueFd connected) {
       self->on_connected(std::move(connected));
@@ -96,10 +105,42 @@ Result<void> WebServer::Impl::listen() {
   return {};
 }
 
+void WebServer::Impl::add(sockets::ListeningSocket listening) {
+  listeners_.push_back(std::make_unique<Listener>(context_.io, std::move(listening)));
+}
+
+/// "localhost" is two addresses. If we had only one of them, another user of this machine could
+/// serve pages of his at the other, and they would be of our origin. So we take both.
+void WebServer::Impl::claim_localhost(const std::string& name) {
+  const std::string host = name.substr(0, name.rfind(':'));
+  const std::string port = name.substr(name.rfind(':') + 1);
+  const auto have = [&](const char* wanted) {
+    return std::ranges::any_of(
+        listeners_, [&](const auto& one) { return one->name == std::string(wanted) + ':' + port; });
+  };
+  if (host != "127.0.0.1" && host != "0.0.0.0" && host != "[::1]" && host != "[::]") return;
+  const bool has_four = have("127.0.0.1") || have("0.0.0.0") || have("[::]");
+  const bool has_six = have("[::1]") || have("[::]");
+  if (!has_four || !has_six) {
+    const auto number = static_cast<std::uint16_t>(std::stoi(port));
+    auto listening = sockets::listen_tcp(has_four ? "::1" : "127.0.0.1", number);
+    const int error = listening ? 0 : to_errno(listening.error());
+    if (listening) {
+      add(std::move(*listening));
+    } else if (error != EADDRNOTAVAIL && error != EAFNOSUPPORT) {
+      return log::warn("web: \"localhost:{}\" is no name of this daemon: {}", port,
+                       listening.error().message());
+    }
+  }
+  localhosts_.insert(port);
+}
+
 void WebServer::Impl::on_connected(UniqueFd connected) {
   const auto ends = sockets::find_ends(connected.get());
   if (!ends) return tell_of_refusal(ends.error().message());
   WebPeer peer = to_peer(*ends);
+  peer.is_localhost = (peer.our_host == "127.0.0.1" || peer.our_host == "[::1]") &&
+                      localhosts_.contains(std::to_string(peer.our_port));
   auto slot = connections_->enter(peer.key);
   if (!slot) return tell_of_refusal(peer.name + ": too many connections are open already");
   sockets::tune_tcp(connected.get(), kKeepAliveAfterS, kKeepAliveEveryS);
@@ -123,7 +164,7 @@ void WebServer::Impl::stop() {
 
 std::vector<std::string> WebServer::Impl::names() const {
   std::vector<std::string> names;
-  for (const auto& listener : listeners_) names.push_back(listener->name);
+  for (std::size_t i = 0; i < named_; ++i) names.push_back(listeners_[i]->name);
   return names;
 }
 

@@ -17,7 +17,7 @@ WebPeer local_peer(std::uint32_t uid) {
           .key = "local user",
           .our_host = "127.0.0.1",
           .our_port = 8080,
-          .by_loopback = true};
+          .is_localhost = true};
 }
 WebPeer remote_peer() {
   return {.uid = std::nullopt,
@@ -25,7 +25,7 @@ WebPeer remote_peer() {
           .key = "0a000007",
           .our_host = "10.0.0.1",
           .our_port = 8080,
-          .by_loopback = false};
+          .is_localhost = false};
 }
 
 Request request(const std::string& method, std::vector<Header> headers) {

@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "tests/unit/web/web_fixture.h"
@@ -144,6 +145,42 @@ TEST_F(HttpTest, StoppingEndsConnectionsThatDoNothing) {
   EXPECT_EQ(server->connections(), 0U);
   EXPECT_EQ(one.receive_reply().status, 0);
   EXPECT_EQ(two.receive_reply().status, 0);
+}
+
+/// Somebody who listens on the other address of "localhost".
+UniqueFd listen_on_six(std::uint16_t port) {
+  UniqueFd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 where{};
+  where.sin6_family = AF_INET6;
+  where.sin6_addr = IN6ADDR_LOOPBACK_INIT;
+  where.sin6_port = htons(port);
+  const auto* address = reinterpret_cast<const sockaddr*>(&where);
+  const bool listens =
+      ::bind(socket.get(), address, sizeof where) == 0 && ::listen(socket.get(), 1) == 0;
+  return listens ? std::move(socket) : UniqueFd();
+}
+
+TEST_F(HttpTest, LocalhostIsOursOnlyIfBothOfItsAddressesAre) {
+  const UniqueFd other = listen_on_six(0);
+  if (!other) GTEST_SKIP() << "this machine has no IPv6";
+  sockaddr_in6 where{};
+  socklen_t length = sizeof where;
+  ASSERT_EQ(::getsockname(other.get(), reinterpret_cast<sockaddr*>(&where), &length), 0);
+  options.addresses = {{"127.0.0.1", ntohs(where.sin6_port)}};
+  start();
+  const auto host = [this](const std::string& name) {
+    return "Host: " + name + ":" + std::to_string(port()) + "\r\n";
+  };
+  EXPECT_EQ(client().ask("GET", "/", host("127.0.0.1")).status, 200);
+  EXPECT_EQ(client().ask("GET", "/", host("localhost")).status, 421);
+  const std::string origin = "Origin: http://localhost:" + std::to_string(port()) + "\r\n";
+  EXPECT_EQ(client().ask("GET", "/", host("127.0.0.1") + origin).status, 403);
+  server.reset();
+  options.addresses = {{"127.0.0.1", 0}};
+  start();
+  EXPECT_EQ(client().ask("GET", "/", host("localhost")).status, 200);
+  EXPECT_FALSE(listen_on_six(port())) << "we have it";
+  EXPECT_EQ(server->addresses().size(), 1U);
 }
 
 TEST_F(HttpTest, AnAddressThatIsTakenIsSaidSo) {

@@ -81,7 +81,7 @@ class SiteTest : public ::testing::Test {
                .key = "local user 1001",
                .our_host = "127.0.0.1",
                .our_port = 8080,
-               .by_loopback = true};
+               .is_localhost = true};
   std::unique_ptr<Site> site;
 };
 
