@@ -20,6 +20,9 @@ set(CAIRN_LAYER_web base runtime sockets)
 set(CAIRN_LAYER_admin base runtime)
 set(CAIRN_LAYER_daemon base runtime config format object_store index engine vfs fuse ninep
     web admin resume)
+# The runner: of the daemon it uses what is of use to anybody, and of 9P only the protocol.
+set(CAIRN_LAYER_vm_link base runtime resume)
+set(CAIRN_LAYER_vm base runtime wire p9 sockets resume vm_link)
 
 # What nearly every file includes, parsed once per library.
 set(CAIRN_PRECOMPILED <algorithm> <chrono> <coroutine> <cstdint> <cstring> <functional> <map>

@@ -7,8 +7,9 @@
 
 namespace cairn::vm {
 
-/// Where a WebSocket goes: "ws://127.0.0.1:8080/ws/9p", "wss://cairn.example.org". http and https are
-/// taken for ws and wss, so that what a browser shows can be pasted; without a path it is /ws/9p.
+/// Where a WebSocket goes: "ws://127.0.0.1:8080/ws/9p", "wss://cairn.example.org". http and https
+/// are taken for ws and wss, so that what a browser shows can be pasted; without a path it is
+/// /ws/9p.
 struct SocketUrl {
   bool tls = false;
   std::string host;  // IPv6 without brackets

@@ -43,9 +43,9 @@ class SessionRegistry::Connection final : public MessageSocket::User {
     if (refused_ || !socket_) return;
     const auto frame = resume::decode_client_frame(message);
     const auto* hello = frame ? std::get_if<resume::Hello>(&*frame) : nullptr;
-    if (hello == nullptr) return refuse("a connection begins with a Hello");
+    if (hello == nullptr) return refuse(errno_error(EPROTO, "a connection begins with a Hello"));
     auto found = registry_.find(socket_, *hello, exported_, peer_);
-    if (!found) return refuse(found.error().what);
+    if (!found) return refuse(found.error());
     session_ = std::move(*found);
   }
   void on_drained() override {
@@ -59,10 +59,12 @@ class SessionRegistry::Connection final : public MessageSocket::User {
   }
 
  private:
-  void refuse(const char* why) {
+  /// A client that is told of a protocol error gives its session up: only for what will not pass.
+  void refuse(const Error& why) {
     refused_ = true;
-    log::warn("9p: {}: {}; the connection is closed", peer_.name, why);
-    socket_->close(kCloseProtocolError, why);
+    log::warn("9p: {}: {}; the connection is closed", peer_.name, why.what);
+    const bool passes = why.code.value() == ESHUTDOWN || why.code.value() == EMFILE;
+    socket_->close(passes ? kCloseTryLater : kCloseProtocolError, why.what);
   }
 
   SessionRegistry& registry_;

@@ -31,7 +31,6 @@ namespace websocket = beast::websocket;
 constexpr std::size_t kReadBytes = 64U << 10;
 constexpr int kSilentPingsMax = 3;
 constexpr std::uint16_t kCloseBadData = 1003;  // not binary
-constexpr std::uint16_t kCloseTryLater = 1013;
 constexpr std::size_t kReasonBytesMax = 123;
 constexpr const char* kStopping = "the daemon is stopping";
 

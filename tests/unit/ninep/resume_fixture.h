@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -43,7 +44,10 @@ class ResumingClient final : public Requester {
                               [this](std::string frame) {
                                 if (socket_) socket_->to_server.push_back(std::move(frame));
                               },
-                          .reply = [this](std::string message) { take(std::move(message)); }}) {}
+                          .reply = [this](std::string message) {
+                            take(std::move(message));
+                            if (on_reply) std::exchange(on_reply, nullptr)();
+                          }}) {}
   ~ResumingClient() override { cut(); }
 
   void connect(SessionRegistry& registry, const Export& exported,
@@ -75,6 +79,8 @@ class ResumingClient final : public Requester {
     client_.request(std::move(message));
     return {};
   }
+  /// Called once, from inside of the next reply.
+  std::function<void()> on_reply;
   resume::Client& resume() { return client_; }
   TestSocket* socket() { return socket_.get(); }
 

@@ -329,6 +329,41 @@ TEST_F(ResumeTest, AnExtendedAttributeThatWasBeingSetIsSet) {
   EXPECT_EQ(*value, "abcdef");
 }
 
+TEST_F(ResumeTest, AClientThatIsNotBelievedBringsItsStateToANewSession) {
+  begin(client);
+  client.create(0, 1, "f", "content");
+  const auto unanswered = client.send(Tmkdir{.dfid = 0, .name = "d", .mode = 0755, .gid = 0});
+  client.cut();
+  client.resume().begin_anew();
+  come_back();
+  // Nobody knows whether it was done.
+  EXPECT_TRUE(std::holds_alternative<Rlerror>(client.answer(unanswered)));
+  EXPECT_EQ(client.read(1), "content");
+  client.write(1, 7, "!");
+  client.cut();
+  come_back();
+  EXPECT_EQ(client.read(1), "content!");
+  EXPECT_EQ(client.resume().counts().resumed, 1U);
+}
+
+TEST_F(ResumeTest, WhatAUserAsksForWhileHisRepliesAreTakenOverComesLast) {
+  begin(client);
+  client.create(0, 1, "f");
+  make_durable();
+  client.write(1, 0, "lost and found");
+  const auto mkdir = client.send(Tmkdir{.dfid = 0, .name = "d", .mode = 0755, .gid = 0});
+  client.on_reply = [this] {
+    static_cast<void>(client.send(Twrite{.fid = 1, .offset = 0, .data = as_bytes("LOST")}));
+  };
+  client.cut();
+  client.resume().begin_anew();  // the Tmkdir is answered on the spot
+  crash();
+  come_back();
+  EXPECT_TRUE(std::holds_alternative<Rlerror>(client.answer(mkdir)));
+  client.settle();
+  EXPECT_EQ(client.read(1), "LOST and found");
+}
+
 TEST_F(ResumeTest, ClaimsThatWereNotGivenOutBringNothingBack) {
   begin(client);
   client.create(0, 1, "f");
