@@ -44,12 +44,13 @@ Logins::Answer Logins::try_password(std::string_view password, const std::string
   return Answer::kWrong;
 }
 
-std::string Logins::open(Kind kind) {
+std::string Logins::open(Kind kind, std::string owner) {
   make_room();
   Hash id;
   random_.fill(id);
   std::string text = to_hex(id);
-  logins_.insert_or_assign(hash(text), Login{.kind = kind, .last_use = clock_.monotonic()});
+  logins_.insert_or_assign(
+      hash(text), Login{.kind = kind, .owner = std::move(owner), .last_use = clock_.monotonic()});
   return text;
 }
 
@@ -63,9 +64,11 @@ void Logins::make_room() {
   }
 }
 
-bool Logins::use(Kind kind, std::string_view id) {
+bool Logins::use(Kind kind, std::string_view id, std::string_view owner) {
   const auto found = logins_.find(hash(id));
-  if (found == logins_.end() || found->second.kind != kind) return false;
+  if (found == logins_.end() || found->second.kind != kind || found->second.owner != owner) {
+    return false;
+  }
   const Duration now = clock_.monotonic();
   if (now - found->second.last_use > idle_max_) {
     logins_.erase(found);

@@ -29,10 +29,10 @@ class Logins {
   /// `who` is whom wrong ones are counted for. Too soon: it was not even looked at.
   Answer try_password(std::string_view password, const std::string& who);
   [[nodiscard]] Duration wait(const std::string& who) const;
-  /// A new login's id: 256 bits in hex, unguessable.
-  std::string open(Kind kind);
-  /// True: the id is of a login of this kind, which is kept alive by that.
-  bool use(Kind kind, std::string_view id);
+  /// A new login's id: 256 bits in hex, unguessable. It is good for this owner alone.
+  std::string open(Kind kind, std::string owner);
+  /// True: the id is of a login of this kind and owner, which is kept alive by that.
+  bool use(Kind kind, std::string_view id, std::string_view owner);
   void close(Kind kind, std::string_view id);
   [[nodiscard]] std::size_t size() const { return logins_.size(); }
   [[nodiscard]] Duration idle_max() const { return idle_max_; }
@@ -42,6 +42,7 @@ class Logins {
   using Hash = std::array<std::uint8_t, kHashBytes>;
   struct Login {
     Kind kind;
+    std::string owner;
     Duration last_use;
   };
   [[nodiscard]] Hash hash(std::string_view secret) const;

@@ -18,8 +18,13 @@ namespace {
 /// A cookie that only ever goes over TLS has a name that nobody else may set.
 constexpr const char* kCookie = "cairn";
 constexpr const char* kSecureCookie = "__Host-cairn";
+constexpr const char* kAnybody = "";  // a token is to be handed on
 constexpr Duration kBetweenWrongTold = std::chrono::seconds(1);
 constexpr std::size_t kKeyCharacters = 24;  // 16 bytes in base64
+
+/// A browser sends a cookie to every port of the host, so also to servers of other users of this
+/// machine: what they get is of no use to them.
+std::string owner_of_cookie(const WebPeer& peer) { return peer.uid ? peer.key : "another machine"; }
 
 bool came_by_https(const Request& request) {
   return request.header("origin").starts_with("https://");
@@ -106,7 +111,7 @@ Site::Asked Site::find(const Request& request) const {
 Site::Sender Site::identify(const Request& request, const WebPeer& peer) {
   if (request.has("authorization")) {
     const std::string_view token = bearer_of(request.header("authorization"));
-    if (logins_.use(Logins::Kind::kToken, token)) return {Proof::kBearer, std::nullopt};
+    if (logins_.use(Logins::Kind::kToken, token, kAnybody)) return {Proof::kBearer, std::nullopt};
     switch (logins_.try_password(token, peer.key)) {
       case Logins::Answer::kRight:
         return {Proof::kBearer, std::nullopt};
@@ -120,7 +125,7 @@ Site::Sender Site::identify(const Request& request, const WebPeer& peer) {
   }
   if (rules_.is_trusted(request, peer)) return {Proof::kUid, std::nullopt};
   const std::string_view cookie = login_cookie(request);
-  if (!cookie.empty() && logins_.use(Logins::Kind::kCookie, cookie)) {
+  if (!cookie.empty() && logins_.use(Logins::Kind::kCookie, cookie, owner_of_cookie(peer))) {
     return {Proof::kCookie, std::nullopt};
   }
   return {};
@@ -216,8 +221,8 @@ Response Site::log_in(const Request& request, const WebPeer& peer) {
   }
   logins_.close(Logins::Kind::kCookie, login_cookie(request));
   Response response = json_response(R"({"authenticated":true})");
-  response.headers.push_back(
-      set_cookie(request, logins_.open(Logins::Kind::kCookie), logins_.idle_max()));
+  response.headers.push_back(set_cookie(
+      request, logins_.open(Logins::Kind::kCookie, owner_of_cookie(peer)), logins_.idle_max()));
   return response;
 }
 
@@ -239,7 +244,7 @@ Response Site::log_out(const Request& request) {
 }
 
 Response Site::make_token() {
-  return json_response(json{{"token", logins_.open(Logins::Kind::kToken)}}.dump());
+  return json_response(json{{"token", logins_.open(Logins::Kind::kToken, kAnybody)}}.dump());
 }
 
 Response Site::upgrade(const Request& request, std::shared_ptr<const SocketRoute> route) {

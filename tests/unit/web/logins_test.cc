@@ -67,30 +67,31 @@ TEST_F(LoginsTest, GuessersThatThereIsNoRoomForWaitTogether) {
 
 TEST_F(LoginsTest, ALoginIsKnownByItsIdAndKindUntilItIsClosed) {
   start();
-  const std::string cookie = logins->open(Kind::kCookie);
-  const std::string token = logins->open(Kind::kToken);
+  const std::string cookie = logins->open(Kind::kCookie, "a");
+  const std::string token = logins->open(Kind::kToken, "a");
   EXPECT_EQ(cookie.size(), 64U);
   EXPECT_NE(cookie, token);
-  EXPECT_TRUE(logins->use(Kind::kCookie, cookie));
-  EXPECT_FALSE(logins->use(Kind::kToken, cookie));
-  EXPECT_FALSE(logins->use(Kind::kCookie, cookie.substr(1)));
-  EXPECT_FALSE(logins->use(Kind::kCookie, ""));
+  EXPECT_TRUE(logins->use(Kind::kCookie, cookie, "a"));
+  EXPECT_FALSE(logins->use(Kind::kToken, cookie, "a"));
+  EXPECT_FALSE(logins->use(Kind::kCookie, cookie, "b")) << "stolen";
+  EXPECT_FALSE(logins->use(Kind::kCookie, cookie.substr(1), "a"));
+  EXPECT_FALSE(logins->use(Kind::kCookie, "", "a"));
   logins->close(Kind::kToken, cookie);
-  EXPECT_TRUE(logins->use(Kind::kCookie, cookie));
+  EXPECT_TRUE(logins->use(Kind::kCookie, cookie, "a"));
   logins->close(Kind::kCookie, cookie);
-  EXPECT_FALSE(logins->use(Kind::kCookie, cookie));
-  EXPECT_TRUE(logins->use(Kind::kToken, token));
+  EXPECT_FALSE(logins->use(Kind::kCookie, cookie, "a"));
+  EXPECT_TRUE(logins->use(Kind::kToken, token, "a"));
 }
 
 TEST_F(LoginsTest, ALoginEndsWhenItIsNotUsed) {
   start();
-  const std::string id = logins->open(Kind::kCookie);
+  const std::string id = logins->open(Kind::kCookie, "a");
   for (int month = 0; month < 3; ++month) {
     sim.run_for(limits.login_idle_max - hours(1));
-    EXPECT_TRUE(logins->use(Kind::kCookie, id));
+    EXPECT_TRUE(logins->use(Kind::kCookie, id, "a"));
   }
   sim.run_for(limits.login_idle_max + hours(1));
-  EXPECT_FALSE(logins->use(Kind::kCookie, id));
+  EXPECT_FALSE(logins->use(Kind::kCookie, id, "a"));
   EXPECT_EQ(logins->size(), 0U);
 }
 
@@ -99,14 +100,14 @@ TEST_F(LoginsTest, ThereAreSoManyLoginsAndTheOneUsedLongestAgoGoes) {
   start();
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) {
-    ids.push_back(logins->open(Kind::kCookie));
+    ids.push_back(logins->open(Kind::kCookie, "a"));
     sim.run_for(seconds(1));
   }
-  EXPECT_TRUE(logins->use(Kind::kCookie, ids[0]));
-  logins->open(Kind::kCookie);
+  EXPECT_TRUE(logins->use(Kind::kCookie, ids[0], "a"));
+  logins->open(Kind::kCookie, "a");
   EXPECT_EQ(logins->size(), 3U);
-  EXPECT_TRUE(logins->use(Kind::kCookie, ids[0]));
-  EXPECT_FALSE(logins->use(Kind::kCookie, ids[1]));
+  EXPECT_TRUE(logins->use(Kind::kCookie, ids[0], "a"));
+  EXPECT_FALSE(logins->use(Kind::kCookie, ids[1], "a"));
 }
 
 }  // namespace

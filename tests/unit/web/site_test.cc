@@ -143,6 +143,20 @@ TEST_F(SiteTest, TheCookieIsOutOfReachOfScriptsAndOfOtherSites) {
   EXPECT_EQ(ask("GET", "/api/status", {log_in("https://cairn.example.org")}).status, 200);
 }
 
+TEST_F(SiteTest, ACookieIsOfNoUseToAnotherUserOfThisMachine) {
+  const Header cookie = log_in();
+  EXPECT_EQ(ask("GET", "/api/status", {cookie}).status, 200);
+  peer.uid = 1002;
+  peer.key = "local user 1002";
+  EXPECT_EQ(ask("GET", "/api/status", {cookie}).status, 401);
+  peer.uid.reset();
+  peer.key = "0a000007";
+  EXPECT_EQ(ask("GET", "/api/status", {cookie}).status, 401);
+  const Header elsewhere = log_in();
+  peer.key = "0a000008";
+  EXPECT_EQ(ask("GET", "/api/status", {elsewhere}).status, 200) << "addresses change";
+}
+
 TEST_F(SiteTest, WhatIsNoLoginIsNone) {
   const Header origin{"origin", kOrigin};
   for (const char* body : {"", "{}", "[]", "{\"password\":1}", "{\"password\":", "\"secret\""}) {
