@@ -19,6 +19,8 @@ constexpr std::uint32_t kEio = 5;
 /// The server keeps its replies until it hears that they have come.
 constexpr std::size_t kFramesPerAcknowledgement = 32;
 constexpr std::size_t kBytesPerAcknowledgement = 256U << 10;
+constexpr std::size_t kStateBytesPerFrame = 512U << 10;
+constexpr std::size_t kItemHeadBytes = 5;
 
 std::uint8_t type_of(std::string_view message) {
   return message.size() < kHeaderBytes ? 0 : static_cast<std::uint8_t>(message[4]);
@@ -69,9 +71,10 @@ void Client::send_numbered(std::uint64_t number, const Sent& sent) {
           encode(Replay{.numbers = numbers, .redo = redo, .message = sent.message}));
     }
     case Kind::kRestore: {
-      Restore restore{.numbers = numbers, .message_bytes_max = message_bytes_max_};
-      for (const auto& [key, blob] : items_) restore.items.push_back({.key = key, .blob = blob});
-      return events_.send(encode(restore));
+      std::string frame = sent.message;
+      patch_number(frame, number);
+      patch_received(frame, received_);
+      return events_.send(std::move(frame));
     }
   }
 }
@@ -175,9 +178,26 @@ void Client::rebuild(const Welcome& welcome) {
     }
   }
   on_durable(welcome.durable);
-  if (message_bytes_max_ != 0) send_new({.kind = Kind::kRestore});
+  if (message_bytes_max_ != 0) send_state();
   queued_.insert(queued_.begin(), std::make_move_iterator(again.begin()),
                  std::make_move_iterator(again.end()));
+}
+
+void Client::send_state() {
+  Restore restore{.numbers = {.number = 1}, .message_bytes_max = message_bytes_max_};
+  std::size_t bytes = 0;
+  const auto send = [this, &restore, &bytes] {
+    send_new({.kind = Kind::kRestore, .message = encode(restore)});
+    restore.items.clear();
+    bytes = 0;
+  };
+  for (const auto& [key, blob] : items_) {
+    bytes += key.size() + blob.size() + kItemHeadBytes;
+    restore.items.push_back({.key = key, .blob = blob});
+    if (bytes > kStateBytesPerFrame) send();
+  }
+  if (!restore.items.empty()) send();
+  send();  // one without items is the last
 }
 
 /// They speak of what is in the log: nothing of it can be lost any more.

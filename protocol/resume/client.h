@@ -65,8 +65,8 @@ class Client {
   enum class Kind : std::uint8_t { kRequest, kReplay, kRestore };
   struct Sent {
     Kind kind = Kind::kRequest;
-    std::string message;
-    Mark first{};  // of a Replay: which change
+    std::string message;  // of a Restore, the whole frame
+    Mark first{};         // of a Replay: which change
   };
   struct KeptChange {
     Mark mark{};  // when it was done last
@@ -76,7 +76,7 @@ class Client {
 
   void send_numbered(std::uint64_t number, const Sent& sent);
   void send_new(Sent sent);
-  void send_restore();
+  void send_state();
   void pump();
   [[nodiscard]] bool is_full() const { return changes_bytes_ > options_.kept_bytes_max; }
   bool on_welcome(const Welcome& welcome);

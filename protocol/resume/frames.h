@@ -88,7 +88,8 @@ struct Replay {
   std::string_view redo;
   std::string_view message;
 };
-/// The state as the client was told of it. Comes after all Replays and before any Request.
+/// The state as the client was told of it, in as many frames as that takes. Comes after all Replays
+/// and before any Request; one without items says that it was the last.
 struct Restore {
   Numbers numbers;
   std::uint32_t message_bytes_max = 0;  // what Rversion said; 0 before

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kHeldInodesMax = 1U << 16;
 constexpr std::size_t kReplayFidsMax = 4;
+/// Then others get the core for a moment.
+constexpr std::size_t kItemsAtOnce = 256;
 
 }  // namespace
 
@@ -93,8 +95,10 @@ Task<> ResumableSession::run_restore(Self self, std::string frame) {
       std::min(restore.message_bytes_max, state.door.limits.message_bytes_max);
   std::vector<resume::Failure> failures;
   FidMaker maker(state);
+  std::size_t count = 0;
   for (const resume::Item& item : restore.items) {
     if (StateItems::fid_of(item.key)) co_await self->restore_fid(maker, item, failures);
+    if (++count % kItemsAtOnce == 0) co_await SleepFor(state.door.runtime.timers, Duration());
   }
   for (const resume::Item& item : restore.items) {
     if (!StateItems::fid_of(item.key)) self->restore_locks(item, failures);
@@ -102,7 +106,7 @@ Task<> ResumableSession::run_restore(Self self, std::string frame) {
   std::vector<Ino> lost;
   for (const std::uint64_t ino : restore.lost) lost.emplace_back(ino);
   self->lose(lost);
-  self->end_rebuilding();
+  if (restore.items.empty()) self->end_rebuilding();
   if (self->items_.has_locks()) {
     self->locks_recorded_ = true;
     co_await self->keeper_.store_now(self->id_);

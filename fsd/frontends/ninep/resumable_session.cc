@@ -231,17 +231,17 @@ bool ResumableSession::on_done(Call& call) {
                       .change = {},
                       .items = views_of(items),
                       .message = call.reply_so_far()};
-  const std::string redo_bytes = redo ? keeper_.sealer().seal(*redo) : std::string();
   if (redo) {
-    reply.change = {.mark = keeper_.next_mark(), .redo = redo_bytes};
+    reply.change = {.mark = keeper_.next_mark(), .redo = ""};
     last_change_in_ = reply.change->mark.segment;
     owes_durable_ = true;
-  }
-  note.frame = resume::encode(reply);
-  if (redo) {
-    log_.keep(call.number(), note.frame);
+    // Without the redo: whoever is told by the record needs none.
+    log_.keep(call.number(), resume::encode(reply));
     keeper_.on_changed(id_);
   }
+  const std::string redo_bytes = redo ? keeper_.sealer().seal(*redo) : std::string();
+  if (redo) reply.change->redo = redo_bytes;
+  note.frame = resume::encode(reply);
   // That there are locks must be known to the next daemon before the first one is told of.
   return items_.has_locks() && !std::exchange(locks_recorded_, true);
 }
