@@ -80,7 +80,16 @@ trim() {
   done
   find "$tree" -type f \( -perm -100 -o -name '*.so*' \) -exec strip --strip-unneeded {} + \
     2>>"$log" || true
+  link_names "$tree"
   cp "$options" "$tree/bundle.conf"
+}
+
+# Time zones have many names: each other name becomes a symbolic link, which costs a volume less.
+link_names() {
+  local name inode seen=
+  while read -r inode name; do
+    if [ "$inode" = "${seen%% *}" ]; then ln -srf "${seen#* }" "$name"; else seen="$inode $name"; fi
+  done < <(find "$1" -type f -links +1 -printf '%i %p\n' | sort)
 }
 
 # pack TREE NAME OUT: the same files give the same bytes.
@@ -111,12 +120,14 @@ make_cluster() {
   pack "$data" "$NAME-data" "$result/$NAME-data.tar"
 }
 
-key=$(key_of "$options" "$guest/postgres.sh" "${source:-$(readlink "$packages/postgresql-15.source")}" \
+# Where others may go, too: the cluster is made by an ordinary user.
+work=$(mktemp -d "${TMPDIR:-/tmp}/cairn-guest.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+# What is compiled is kept apart from what is packed: the one takes minutes, the other seconds.
+key=$(key_of "$(declare -f make_compiler compile)" "$NAME" "$CONFIGURE" "$CONTRIB" \
+  "${source:-$(readlink "$packages/postgresql-15.source")}" \
   "$(readlink "$packages/libedit-dev.i386")" "$(gcc --version | head -n 1)")
-if ! built "$NAME" "$key"; then
-  # Where others may go, too: the cluster is made by an ordinary user.
-  work=$(mktemp -d "${TMPDIR:-/tmp}/cairn-guest.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
+if ! built "$NAME-tree" "$key"; then
   make_compiler
   if [ -n "$source" ]; then
     cp -a "$source" "$work/tree"
@@ -124,6 +135,13 @@ if ! built "$NAME" "$key"; then
     dpkg-source --no-check -x "$packages/postgresql-15.source"/*.dsc "$work/tree" >/dev/null 2>&1
   fi
   compile
+  cp -a "$work/install" "$result/"
+  rm -rf "$work/install"
+  keep
+fi
+compiled=$result
+if ! built "$NAME" "$(key_of "$key" "$options" "$guest/postgres.sh")"; then
+  cp -a "$compiled/install" "$work/"
   trim
   make_cluster
   pack "$work/install/mnt" "$NAME" "$result/$NAME.tar"

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { kBlock = 512, kHands = 12, kPiece = 128 * 1024 };
+enum { kBlock = 512, kHands = 24, kPiece = 128 * 1024 };
 static const size_t kArchiveMax = 256u << 20;  // of addresses; memory is taken as bytes come
 
 int flock_main(int count, char** arguments) {
@@ -89,7 +89,10 @@ static int work(const char* at, const char* end, unsigned hand) {
   struct entry entry;
   for (unsigned turn = 0; next_entry(&at, end, &entry);) {
     if (entry.type == '5' || turn++ % kHands != hand) continue;
-    const bool well = entry.type == '2' ? symlink(entry.target, entry.path) == 0 : write_file(&entry);
+    errno = EOPNOTSUPP;  // what else there may be in an archive: hard links, devices
+    const bool well = entry.type == '2'   ? symlink(entry.target, entry.path) == 0
+                      : entry.type == '0' ? write_file(&entry)
+                                          : false;
     if (well) continue;
     fprintf(stderr, "unpack: %s: %s\n", entry.path, strerror(errno));
     return 1;

@@ -60,9 +60,9 @@ test("the user is who he was said to be, and su asks for no password", async () 
 test("a command's output comes back, cut when it is too long", async () => {
   const machine = await boot({});
   assert.equal(await run(machine, 'printf \'"\\\\\\t€\''), '"\\\t€');
-  const failed = await machine.request("run", { command: "echo oh >&2; exit 3" });
+  const failed = await machine.control.request("run", { command: "echo oh >&2; exit 3" });
   assert.deepEqual([failed.status, failed.output], [3, "oh\n"]);
-  const long = await machine.request("run", { command: "head -c 100000 /dev/zero | tr '\\0' x" });
+  const long = await machine.control.request("run", { command: "head -c 100000 /dev/zero | tr '\\0' x" });
   assert.deepEqual([long.output.length, long.truncated], [65536, true]);
   await end(machine);
 });
@@ -70,14 +70,14 @@ test("a command's output comes back, cut when it is too long", async () => {
 test("files of the host come whole, by memory and over the line", async () => {
   const machine = await boot({});
   const bytes = Buffer.from(Array.from({ length: 3_000_001 }, (_, i) => (i * 2654435761) >>> 13));
-  machine.files = { some: bytes };
+  machine.control.files = { some: bytes };
   const hash = await crypto.subtle.digest("SHA-256", bytes);
   const expected = Buffer.from(hash).toString("hex");
   for (const byMemory of [true, false]) {
-    machine.byMemory = byMemory;
+    if (!byMemory) machine.control.writeMemory = undefined;
     assert.match(await run(machine, "host file some | sha256sum"), new RegExp(`^${expected}`));
   }
-  const missing = await machine.request("run", { command: "host file none" });
+  const missing = await machine.control.request("run", { command: "host file none" });
   assert.equal(missing.status, 1);
   await end(machine);
 });
@@ -86,14 +86,14 @@ test("poweroff is for everybody, and the host is told", async () => {
   const machine = await boot({});
   await machine.until(() => machine.screens[0].includes("user@cairn"), "a prompt");
   machine.type(0, "poweroff\n");
-  await machine.until(() => machine.events.some((e) => e.event === "poweroff"), "the end");
+  await machine.until(() => machine.control.events.some((e) => e.event === "poweroff"), "the end");
   await end(machine);
 });
 
 test("root's own reboot, too, brings everything to its end first", async () => {
   const machine = await boot({});
-  machine.request("run", { command: "/bin/busybox reboot", user: "root" });
-  await machine.until(() => machine.events.some((e) => e.event === "reboot"), "the end");
+  machine.control.request("run", { command: "/bin/busybox reboot", user: "root" });
+  await machine.until(() => machine.control.events.some((e) => e.event === "reboot"), "the end");
   await end(machine);
 });
 

@@ -34,10 +34,10 @@ export async function boot({ server, cache, commandLine, start = {}, ...config }
   machine.bridge = bridge;
   await machine.run();
   if (commandLine) {
-    await machine.until(() => machine.events.some((e) => e.event === "ready"), "the guest's start");
+    await machine.until(() => machine.control.events.some((e) => e.event === "ready"), "the guest's start");
   }
   const mount = server && { source: "host9p", options: mountOptions(cache) };
-  machine.started = await machine.start({
+  machine.started = await machine.control.start({
     uid: 1000, gid: 1000, hostname: "cairn", cols: 100, rows: 30, ...mount, ...start,
   });
   return machine;
@@ -45,7 +45,7 @@ export async function boot({ server, cache, commandLine, start = {}, ...config }
 
 /** Runs a command; its output, trimmed. Fails with the output if its status is not 0. */
 export async function run(machine, command, user = "user") {
-  const { ok, status, output } = await machine.request("run", { command, user });
+  const { ok, status, output } = await machine.control.request("run", { command, user });
   if (!ok || status !== 0) throw new Error(`${command}: status ${status}\n${output}`);
   return output.trim();
 }

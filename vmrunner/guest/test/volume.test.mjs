@@ -31,7 +31,7 @@ test("a volume that cannot be mounted is told, and there is a shell", async () =
   const machine = await boot({ server, start: { options: "trans=virtio,version=nonsense" } });
   assert.deepEqual([machine.started.ok, machine.started.step], [false, "mount"]);
   await machine.until(() => machine.screens[0].includes("user@cairn"), "a prompt");
-  const again = await machine.request("mount", {
+  const again = await machine.control.request("mount", {
     source: "host9p", options: "trans=virtio,version=9p2000.L,cache=mmap",
   });
   assert.deepEqual([again.ok, again.mounted], [true, "/mnt"]);
@@ -67,15 +67,15 @@ test("a directory of the volume can be the machine's root", async () => {
 
 test("pg installs, serves, keeps its rows, and stays with one machine", async () => {
   const first = await boot({ server });
-  assert.equal((await first.request("run", { command: "pg status" })).output, "missing\n");
+  assert.equal((await first.control.request("run", { command: "pg status" })).output, "missing\n");
   await type(first, "pg", /postgres=#/, { seconds: 120 });
   await type(first, "CREATE TABLE t(a int, b text);", /CREATE TABLE/);
   await type(first, "INSERT INTO t SELECT g, 'row' FROM generate_series(1, 1000) g;", /INSERT 0 1000/);
   await type(first, "\\q", /user@cairn/);
 
   const second = await boot({ server });
-  assert.equal((await second.request("run", { command: "pg status" })).output, "elsewhere\n");
-  const refused = await second.request("run", { command: "pg start" });
+  assert.equal((await second.control.request("run", { command: "pg status" })).output, "elsewhere\n");
+  const refused = await second.control.request("run", { command: "pg start" });
   assert.match(refused.output, /another machine runs a server/);
   assert.notEqual(refused.status, 0);
 
