@@ -115,6 +115,7 @@ void Reclaimer::continue_trims() {
 
 Task<> Reclaimer::run_trims() {
   if (!gate_.enter()) co_return;
+  co_await SleepFor(runtime_.timers, Duration{});  // as reclaim_later()
   auto done = co_await data_.finish_trims();
   if (!done) log::warn("trimming goes on at the next start: {}", done.error().message());
   gate_.leave();

@@ -87,7 +87,7 @@ TEST_F(VfsBasics, NothingIsLeftWhenAllIsDeleted) {
   ASSERT_THAT(run(fs->unlink({}, kRoot, "g")), Succeeds());
   ASSERT_THAT(run(fs->remove_directory({}, kRoot, "d")), Succeeds());
   EXPECT_EQ(volume.referenced_bytes(), 0);
-  EXPECT_EQ(volume.keys().size(), 2U);  // the root and the counters
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
   EXPECT_EQ(fs->stats().bytes_used, 0U);
   EXPECT_EQ(fs->stats().inodes_used, 1U);
 }

@@ -107,7 +107,7 @@ TEST_F(VfsFiles, AnUnlinkedFileLivesUntilItsLastClose) {
   EXPECT_THAT(run(fs->release(handle)), Succeeds());
   EXPECT_THAT(run(fs->get_attributes({}, file)), FailsWith(ESTALE));
   EXPECT_EQ(volume.referenced_bytes(), 0);
-  EXPECT_EQ(volume.keys().size(), 2U);
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
 }
 
 TEST_F(VfsFiles, AnUnlinkedFileLivesAsLongAsADoorRemembersIt) {
@@ -118,7 +118,7 @@ TEST_F(VfsFiles, AnUnlinkedFileLivesAsLongAsADoorRemembersIt) {
   EXPECT_EQ(read_file(file), "abc");
   fs->forget(file, 1);
   EXPECT_THAT(run(fs->get_attributes({}, file)), FailsWith(ESTALE));
-  EXPECT_EQ(volume.keys().size(), 2U);
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
 }
 
 TEST_F(VfsFiles, FilesThatWereOpenAndUnlinkedAreFreedAtTheNextStart) {
@@ -133,7 +133,7 @@ TEST_F(VfsFiles, FilesThatWereOpenAndUnlinkedAreFreedAtTheNextStart) {
   ASSERT_THAT(run(fs->sync_all()), Succeeds());
   crash_and_reopen();
   EXPECT_EQ(volume.referenced_bytes(), 0);
-  EXPECT_EQ(volume.keys().size(), 2U);
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
   EXPECT_EQ(fs->stats().inodes_used, 1U);
   EXPECT_EQ(fs->stats().bytes_used, 0U);
 }
@@ -149,7 +149,7 @@ TEST_F(VfsFiles, ALargeFileIsFreedInSeveralTransactions) {
   EXPECT_THAT(run(fs->release(handle)), Succeeds());
   sim.run_until_idle();
   EXPECT_EQ(volume.referenced_bytes(), 0);
-  EXPECT_EQ(volume.keys().size(), 2U);
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
   EXPECT_EQ(fs->stats().bytes_used, 0U);
 }
 
@@ -202,7 +202,7 @@ TEST_F(VfsFiles, AnUnnamedFileIsGoneAfterACrash) {
   EXPECT_THAT(run(fs->write({}, file->first, 0, as_bytes("abc"), false)), Succeeds());
   ASSERT_THAT(run(fs->fsync(file->second.ino, false)), Succeeds());
   crash_and_reopen();
-  EXPECT_EQ(volume.keys().size(), 2U);
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
   EXPECT_EQ(volume.referenced_bytes(), 0);
 }
 
@@ -296,7 +296,7 @@ TEST_F(VfsFiles, CopyingSharesBytesAndCountsThemTwice) {
   ASSERT_THAT(run(fs->unlink({}, kRoot, "f")), Succeeds());
   EXPECT_EQ(read_file(copy), std::string(8192, 'a'));
   ASSERT_THAT(run(fs->unlink({}, kRoot, "g")), Succeeds());
-  EXPECT_EQ(volume.keys().size(), 2U);
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
 }
 
 TEST_F(VfsFiles, LocksEndWithTheirOwnersCloseOrTheHandle) {
@@ -325,7 +325,7 @@ TEST_F(VfsFiles, WhatAVanishedClientHadOpenIsClosed) {
   ASSERT_THAT(run(fs->unlink({}, kRoot, "f")), Succeeds());
   fs->drop_client(7);
   EXPECT_THAT(run(fs->release(handle)), FailsWith(EBADF));
-  EXPECT_EQ(volume.keys().size(), 2U);
+  EXPECT_EQ(volume.keys().size(), kKeysOfAnEmptyVolume);
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ inline Caller user(std::uint32_t uid, std::uint32_t gid, std::vector<std::uint32
   return {.uid = uid, .gid = gid, .groups = std::move(groups)};
 }
 
+/// The root, the counters, the terms.
+inline constexpr std::size_t kKeysOfAnEmptyVolume = 3;
+
 /// A Vfs on a volume in memory, with short names for what tests do most.
 class VfsTest : public ::testing::Test {
  protected:
