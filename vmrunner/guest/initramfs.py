@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Packs the guest's initramfs: the same inputs give the same bytes, and root is not needed.
 
-usage: initramfs.py OUT --busybox FILE --agent FILE --libc DIR --terminfo DIR --locale DIR --root DIR
+usage: initramfs.py OUT --busybox FILE --agent FILE --libc DIR --terminfo DIR --locale DIR
+                    --root DIR
 """
 
 import argparse
@@ -99,6 +100,7 @@ def pack(options: argparse.Namespace) -> bytes:
         archive.file(f"lib/{library}", options.libc / library, 0o755)
     archive.link("lib/i386-linux-gnu", "/lib")
     archive.link("var/run", "/run")
+    archive.link("etc/resolv.conf", "/proc/net/pnp")  # what ip= on the command line has said
     add_tree(archive, "usr/lib/locale/C.utf8", options.locale)
     archive.add("usr/share", stat.S_IFDIR | 0o755)
     archive.add("usr/share/terminfo", stat.S_IFDIR | 0o755)

@@ -5,9 +5,9 @@
 
 need gcc python3 dpkg-deb
 packages=$cache/packages
-key=$(key_of "$guest/agent" "$guest/root" "$guest/initramfs.py" "$guest/initramfs.sh" \
-  "$(readlink "$packages/busybox-static.i386")" "$(readlink "$packages/libc6.i386")" \
-  "$(readlink "$packages/libc-bin.i386")" "$(readlink "$packages/ncurses-base.all")" "$(gcc --version | head -n 1)")
+of() { readlink "$packages/$1"; }
+key=$(key_of "$guest"/{agent,root,initramfs.py,initramfs.sh} "$(gcc --version | head -n 1)" \
+  "$(of busybox-static.i386)" "$(of libc6.i386)" "$(of libc-bin.i386)" "$(of ncurses-base.all)")
 if ! built initramfs "$key"; then
   say 'initramfs: compiling the agent and packing'
   work=$(mktemp -d "$cache/initramfs-work.XXXXXX")

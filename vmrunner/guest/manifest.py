@@ -18,10 +18,19 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def unpacked_size(path: Path) -> int:
+    unpacked = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True)
+    return len(unpacked.stdout)
+
+
 def described(directory: Path) -> dict:
     names = sorted(p.name for p in directory.iterdir() if p.name != "manifest.json")
-    return {n: {"size": (directory / n).stat().st_size, "sha256": sha256(directory / n)}
-            for n in names}
+    files = {n: {"size": (directory / n).stat().st_size, "sha256": sha256(directory / n)}
+             for n in names}
+    for name in names:
+        if name.endswith(".zst"):  # v86's zstd_decompress wants to know
+            files[name]["unpacked_size"] = unpacked_size(directory / name)
+    return files
 
 
 def settings(sources: Path) -> dict:

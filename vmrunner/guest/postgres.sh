@@ -114,6 +114,7 @@ make_cluster() {
   (cd / && run "${as[@]}" env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 TZ=GMT "$tree/bin/initdb" \
     -D "$data/$NAME-data" $INITDB)
   echo "$SETTINGS" >>"$data/$NAME-data/postgresql.conf"
+  echo "${HBA:-}" >>"$data/$NAME-data/pg_hba.conf"
   (cd / && printf '%s\nVACUUM FREEZE;\nCHECKPOINT;\n' "$SQL" | run "${as[@]}" env -i \
     LC_ALL=C.UTF-8 "$tree/bin/postgres" --single -D "$data/$NAME-data" postgres)
   rm -f "$data/$NAME-data"/postmaster.{pid,opts}

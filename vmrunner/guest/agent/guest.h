@@ -35,11 +35,12 @@ void control_open(void);
 int control_fd(void);
 void control_read(void);
 const char* argument(const struct request* request, const char* key);  // decoded; null if missing
-unsigned long number_argument(const struct request* request, const char* key, unsigned long other);
+unsigned long number_argument(const struct request* request, const char* key,
+                              unsigned long other);
 void reply_ok(unsigned long id);
 void reply_error(unsigned long id, const char* what, int error);
-// To the control line: %u is an unsigned long, %J a string and its length (size_t), written as JSON,
-// %R a string that is JSON already.
+// To the control line: %u is an unsigned long, %J a string and its length (size_t), written as
+// JSON, %R a string that is JSON already.
 void tell(const char* format, ...);
 
 // --- machine.c: the machine's own state. Each returns 0, or an errno.
