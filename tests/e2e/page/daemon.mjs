@@ -1,0 +1,129 @@
+// A daemon on a volume in a directory, mounted, with its web door; killed and started again at will
+// behind a relay whose address stays the same and whose connections can be cut.
+import { spawn, spawnSync } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+
+const READY = / ready web http:\/\/127\.0\.0\.1:(\d+)/;
+const START_MS = 60_000;
+
+/** Hands connections on, to whatever port the daemon has by then. */
+export class Relay {
+  static async listen() {
+    const relay = new Relay();
+    relay.target = 0;
+    relay.pairs = new Set();
+    relay.sentBytes = 0;
+    relay.server = net.createServer((socket) => relay.accept(socket));
+    await new Promise((resolve) => relay.server.listen(0, "127.0.0.1", resolve));
+    relay.port = relay.server.address().port;
+    return relay;
+  }
+
+  accept(socket) {
+    const onward = net.connect(this.target, "127.0.0.1");
+    const pair = { socket, onward };
+    this.pairs.add(pair);
+    for (const [one, other] of [[socket, onward], [onward, socket]]) {
+      one.setNoDelay(true);
+      one.on("error", () => {});
+      one.on("close", () => {
+        this.pairs.delete(pair);
+        other.destroy();
+      });
+    }
+    onward.on("data", (bytes) => {
+      this.sentBytes += bytes.length;
+    });
+    socket.pipe(onward);
+    onward.pipe(socket);
+  }
+
+  /** Ends all connections, with what is under way on them. */
+  cut() {
+    for (const { socket, onward } of this.pairs) {
+      socket.resetAndDestroy();
+      onward.resetAndDestroy();
+    }
+  }
+
+  close() {
+    this.cut();
+    this.server.close();
+  }
+}
+
+export class Daemon {
+  /** `settings` goes into [servers.webui]. */
+  static async start({ program = process.env.CAIRN, settings = "", mount = true } = {}) {
+    const daemon = new Daemon();
+    daemon.program = program;
+    daemon.work = fs.mkdtempSync(path.join(os.tmpdir(), "cairn-page."));
+    daemon.name = `page-${process.pid}-${path.basename(daemon.work).slice(-6)}`;
+    daemon.mnt = path.join(daemon.work, "mnt");
+    fs.mkdirSync(daemon.mnt);
+    daemon.mount = mount;
+    daemon.relay = await Relay.listen();
+    daemon.url = `http://127.0.0.1:${daemon.relay.port}`;
+    daemon.config = path.join(daemon.work, "cairn.toml");
+    const text = `[storage]
+url = "file://${daemon.work}/bucket"
+[cache]
+dir = "${daemon.work}/cache"
+[servers.webui]
+addresses = ["127.0.0.1:0"]
+hosts = ["127.0.0.1:${daemon.relay.port}"]
+${settings}
+`;
+    fs.writeFileSync(daemon.config, text, { mode: 0o600 });
+    await daemon.launch();
+    if (mount) fs.chmodSync(daemon.mnt, 0o777);
+    return daemon;
+  }
+
+  async launch() {
+    const words = ["serve", "--name", this.name, "-c", this.config];
+    if (this.mount) words.push("--mount", this.mnt);
+    const log = path.join(this.work, "log");
+    const out = fs.openSync(log, "a");
+    const from = fs.fstatSync(out).size;
+    this.process = spawn(this.program, words, { stdio: ["ignore", out, out] });
+    fs.closeSync(out);
+    this.ended = new Promise((resolve) => this.process.once("exit", resolve));
+    let isOver = false;
+    void this.ended.then(() => (isOver = true));
+    const end = Date.now() + START_MS;
+    for (;;) {
+      const told = fs.readFileSync(log, "utf8").slice(from);
+      const found = READY.exec(told);
+      if (found && (!this.mount || told.includes(" ready: "))) {
+        this.relay.target = Number(found[1]);
+        return;
+      }
+      if (isOver || Date.now() > end) throw new Error(`cairn does not start:\n${told}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Ends it as `signal` does, and starts it again. */
+  async restart(signal = "SIGTERM") {
+    this.process.kill(signal);
+    await this.ended;
+    if (this.mount) spawnSync("umount", ["-l", this.mnt], { stdio: "ignore" });
+    await this.launch();
+  }
+
+  log() {
+    return fs.readFileSync(path.join(this.work, "log"), "utf8");
+  }
+
+  async stop() {
+    this.relay.close();
+    this.process.kill("SIGTERM");
+    await this.ended;
+    if (this.mount) spawnSync("umount", ["-l", this.mnt], { stdio: "ignore" });
+    fs.rmSync(this.work, { recursive: true, force: true });
+  }
+}

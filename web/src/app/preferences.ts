@@ -1,0 +1,52 @@
+// What the user has chosen, kept in the browser.
+import { effect, signal, type Signal } from "@preact/signals";
+import type { CacheMode } from "../machine/host";
+
+export type Theme = "system" | "light" | "dark";
+export const FONT_SIZES = { min: 8, max: 32, normal: 14 };
+
+const PREFIX = "cairn.";
+
+function kept<Value>(name: string, otherwise: Value): Signal<Value> {
+  let start = otherwise;
+  try {
+    const text = localStorage.getItem(PREFIX + name);
+    if (text !== null) start = JSON.parse(text) as Value;
+  } catch {
+    // What cannot be read is as if it had never been chosen.
+  }
+  const value = signal(start);
+  effect(() => {
+    const text = JSON.stringify(value.value);
+    try {
+      if (value.value === otherwise) localStorage.removeItem(PREFIX + name);
+      else localStorage.setItem(PREFIX + name, text);
+    } catch {
+      // A browser that keeps nothing.
+    }
+  });
+  return value;
+}
+
+export const theme = kept<Theme>("theme", "system");
+export const fontSize = kept("fontSize", FONT_SIZES.normal);
+/** 0: that of the prepared state. */
+export const memoryMib = kept("memoryMib", 0);
+export const cacheMode = kept<CacheMode>("cache", "mmap");
+export const screenReader = kept("screenReader", false);
+
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+export const isDark = signal(dark.matches);
+function follow(): void {
+  isDark.value = theme.value === "system" ? dark.matches : theme.value === "dark";
+}
+dark.addEventListener("change", follow);
+effect(() => {
+  follow();
+  document.documentElement.dataset["theme"] = isDark.value ? "dark" : "light";
+});
+
+export function changeFontSize(by: number): void {
+  const size = fontSize.value + by;
+  fontSize.value = Math.min(Math.max(size, FONT_SIZES.min), FONT_SIZES.max);
+}

@@ -1,0 +1,120 @@
+// Saving the machine and bringing it back: in memory, in a file, on the volume.
+import { signal } from "@preact/signals";
+import { boot, isRunning, remote } from "./machine";
+import { fail, megabytes, notify } from "./notices";
+import { session } from "./session";
+import { screens } from "./screens";
+
+export const inMemory = signal<{ bytes: Uint8Array<ArrayBuffer>; savedAt: number } | null>(null);
+export const isSaving = signal(false);
+
+const volume = (): string => session.value?.volume ?? "";
+const uid = (): number => session.value?.uid ?? 0;
+export const when = (ms: number): string =>
+  new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+async function busy(what: string, work: () => Promise<void>, onFailure?: () => void) {
+  isSaving.value = true;
+  try {
+    await work();
+  } catch (error) {
+    fail(what)(error);
+    onFailure?.();
+  } finally {
+    isSaving.value = false;
+  }
+}
+
+/** The terminals of another time are not those of the machine. */
+function clear(): void {
+  for (const screen of screens) screen.reset();
+}
+
+/** So that something is seen: shells print their prompt anew. */
+function awaken(): void {
+  for (const [index] of screens.entries()) {
+    void remote.call("type", index, Uint8Array.of(12)); // Ctrl-L
+  }
+}
+
+const offerBoot = () => {
+  if (isRunning.value) return;
+  notify("info", "The machine can be booted anew: everything on the volume is there.", {
+    label: "Boot anew",
+    run: () => void boot(true),
+  });
+};
+
+async function bringBack(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const summary = await remote.call("restore", bytes, volume());
+  clear();
+  awaken();
+  notify("info", `The machine of ${when(summary.savedAt)} is back.`);
+}
+
+export const saveToMemory = () =>
+  busy("The machine cannot be saved", async () => {
+    const bytes = await remote.call("save", volume());
+    inMemory.value = { bytes, savedAt: Date.now() };
+    notify("info", `The machine is kept in this tab (${megabytes(bytes.length)}).`);
+  });
+
+export const restoreFromMemory = () =>
+  busy(
+    "The machine cannot be brought back",
+    async () => {
+      if (inMemory.value) await bringBack(inMemory.value.bytes);
+    },
+    offerBoot,
+  );
+
+export const saveToFile = () =>
+  busy("The machine cannot be saved", async () => {
+    const bytes = await remote.call("save", volume());
+    const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+    link.download = `cairn-machine-${stamp}.vmstate`;
+    link.click();
+    setTimeout(() => {
+      URL.revokeObjectURL(link.href);
+    }, 60_000);
+    notify("info", `Saved as ${link.download} (${megabytes(bytes.length)}).`);
+  });
+
+export const restoreFromFile = (file: File) =>
+  busy(
+    "The machine cannot be brought back",
+    async () => {
+      await bringBack(new Uint8Array(await file.arrayBuffer()));
+    },
+    offerBoot,
+  );
+
+export const saveToVolume = () =>
+  busy("The machine cannot be saved on the volume", async () => {
+    const summary = await remote.call("saveToVolume", volume(), uid());
+    notify("info", `The machine is saved on the volume (${megabytes(summary.bytes)}).`);
+  });
+
+export const restoreFromVolume = () =>
+  busy(
+    "The machine cannot be brought back",
+    async () => {
+      const summary = await remote.call("restoreFromVolume", volume(), uid());
+      clear();
+      awaken();
+      notify("info", `The machine of ${when(summary.savedAt)} is back.`);
+    },
+    offerBoot,
+  );
+
+/** Tells of a machine that was saved on the volume, once, if there is one. */
+export async function offerSaved(): Promise<void> {
+  const found = await remote.call("findOnVolume", volume(), uid()).catch(() => null);
+  if (!found) return;
+  notify("info", `A machine was saved on the volume on ${when(found.savedAt)}.`, {
+    label: "Bring it back",
+    run: () => void restoreFromVolume(),
+  });
+}

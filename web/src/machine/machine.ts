@@ -1,0 +1,144 @@
+// A machine of v86 with the guest in it: terminals, the control line, files of the host, and the
+// volume through a Carrier. Runs in a worker of the page's, and in Node.
+import { V86, type V86Options } from "v86";
+import { ConsoleInput } from "./console";
+import { ControlLine, type Answer, type GuestEvent, type Values } from "./control";
+import { HostFiles, type FileProgress, type Provider } from "./host_files";
+
+export const TERMINALS = 3;
+const CONTROL_PORT = 3;
+const VGA_BYTES = 1 << 20; // what the prepared state has
+const READY_EVENT = "ready";
+
+export type Image =
+  | { kind: "state"; state: ArrayBuffer; bios?: ArrayBuffer; vgaBios?: ArrayBuffer }
+  | {
+      kind: "cold";
+      kernel: ArrayBuffer;
+      initramfs: ArrayBuffer;
+      commandLine: string;
+      bios: ArrayBuffer;
+      vgaBios: ArrayBuffer;
+    };
+
+export interface MachineOptions {
+  image: Image;
+  memoryMib: number;
+  wasm: (imports: WebAssembly.Imports) => Promise<WebAssembly.Exports>;
+  handle9p: V86Options["filesystem"]["handle9p"];
+  files: Provider;
+}
+
+export interface MachineEvents {
+  output(terminal: number, bytes: Uint8Array): void;
+  /** The kernel's own messages: of a cold boot, and of a panic. */
+  kernel(bytes: Uint8Array): void;
+  event(event: GuestEvent): void;
+  file(progress: FileProgress): void;
+}
+
+function v86Options(options: MachineOptions): V86Options {
+  const { image } = options;
+  const common: V86Options = {
+    wasm_fn: options.wasm,
+    memory_size: options.memoryMib << 20,
+    vga_memory_size: VGA_BYTES,
+    virtio_console: true,
+    disable_speaker: true,
+    autostart: false,
+    filesystem: { handle9p: options.handle9p },
+    ...(image.bios && { bios: { buffer: image.bios } }),
+    ...(image.vgaBios && { vga_bios: { buffer: image.vgaBios } }),
+  };
+  if (image.kind === "state") return { ...common, initial_state: { buffer: image.state } };
+  return {
+    ...common,
+    bzimage: { buffer: image.kernel },
+    initrd: { buffer: image.initramfs },
+    cmdline: image.commandLine,
+  };
+}
+
+export class Machine {
+  readonly emulator: V86;
+  readonly control: ControlLine;
+  readonly #inputs: ConsoleInput[];
+  readonly #files: HostFiles;
+  /** Once the emulator is loaded, and the state is in it. */
+  readonly loaded: Promise<void>;
+  /** Once a guest that boots waits to be started. */
+  readonly booted: Promise<void>;
+  #onBooted: () => void = () => {};
+  #kernelLine: number[] = [];
+
+  constructor(
+    options: MachineOptions,
+    private readonly events: MachineEvents,
+  ) {
+    this.emulator = new V86(v86Options(options));
+    this.#inputs = [0, 1, 2, CONTROL_PORT].map((port) => new ConsoleInput(this.emulator, port));
+    this.control = new ControlLine(
+      (bytes) => this.#inputs[CONTROL_PORT]?.write(bytes),
+      (event) => {
+        this.#onEvent(event);
+      },
+    );
+    this.#files = new HostFiles(this.emulator, this.control, options.files, (progress) => {
+      events.file(progress);
+    });
+    this.booted = new Promise((resolve) => {
+      this.#onBooted = resolve;
+    });
+    this.loaded = new Promise((resolve) => {
+      this.emulator.add_listener("emulator-ready", () => {
+        resolve();
+      });
+    });
+    this.#listen();
+  }
+
+  #listen(): void {
+    for (let terminal = 0; terminal < TERMINALS; ++terminal) {
+      const name = `virtio-console${String(terminal)}-output-bytes`;
+      this.emulator.add_listener(name, (bytes: Uint8Array) => {
+        this.events.output(terminal, bytes);
+      });
+    }
+    const control = `virtio-console${String(CONTROL_PORT)}-output-bytes`;
+    this.emulator.add_listener(control, (bytes: Uint8Array) => {
+      this.control.onBytes(bytes);
+    });
+    this.emulator.add_listener("serial0-output-byte", (byte: number) => {
+      this.#kernelLine.push(byte);
+      if (byte !== 10) return;
+      this.events.kernel(Uint8Array.from(this.#kernelLine));
+      this.#kernelLine = [];
+    });
+  }
+
+  #onEvent(event: GuestEvent): void {
+    if (event.event === READY_EVENT) this.#onBooted();
+    this.#files.onEvent(event);
+    this.events.event(event);
+  }
+
+  type(terminal: number, bytes: Uint8Array): void {
+    if (terminal < TERMINALS) this.#inputs[terminal]?.write(bytes);
+  }
+
+  /** The first thing after a restore, or a boot: clock, random numbers, users, volume, shells. */
+  start(values: Values): Promise<Answer> {
+    const seed = crypto.getRandomValues(new Uint8Array(64));
+    const hex = Array.from(seed, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return this.control.request("start", { time: Date.now(), seed: hex, ...values });
+  }
+
+  run(command: string, user = "root"): Promise<Answer> {
+    return this.control.request("run", { command, user });
+  }
+
+  async destroy(): Promise<void> {
+    for (const input of this.#inputs) input.close();
+    await this.emulator.destroy();
+  }
+}

@@ -1,0 +1,54 @@
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { connectScreens } from "./app/keyboard";
+import { boot, isRunning, phase } from "./app/machine";
+import { forgetPsql } from "./app/postgres";
+import { offerSaved } from "./app/saving";
+import { askSession, session, sessionError } from "./app/session";
+import { Frame } from "./views/frame";
+import { LoginView } from "./views/login_view";
+import "./styles.css";
+
+performance.mark("page-start");
+const ASK_AGAIN_MS = 2000;
+
+function App() {
+  if (session.value?.login_required) return <LoginView />;
+  if (session.value) return <Frame />;
+  return (
+    <div class="cover page">
+      {sessionError.value && (
+        <div class="card" role="alert">
+          <h1>Cairn</h1>
+          <p>{sessionError.value} This page tries again.</p>
+        </div>
+      )}
+    </div>
+  );
+}
+
+async function begin(): Promise<void> {
+  while (!(await askSession())) {
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+  }
+  let isStarted = false;
+  effect(() => {
+    if (isStarted || !session.value?.authenticated) return;
+    isStarted = true;
+    // When the terminal has been laid out, and has its size.
+    requestAnimationFrame(() => void boot());
+  });
+  let isOffered = false;
+  effect(() => {
+    if (phase.value === "loading") forgetPsql();
+    if (isOffered || !isRunning.value) return;
+    isOffered = true;
+    performance.mark("machine-running");
+    void offerSaved();
+  });
+}
+
+connectScreens();
+const place = document.getElementById("app");
+if (place) render(<App />, place);
+void begin();

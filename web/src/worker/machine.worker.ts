@@ -1,0 +1,135 @@
+// The worker that the machine runs in, with its connection, so that the page stays smooth and no
+// message of 9P waits for the page.
+import wasmUrl from "../../node_modules/v86/build/v86.wasm?url";
+import { Host, type Activity, type HostEvents } from "../machine/host";
+import { SUBPROTOCOL } from "../resume/frames";
+import { Keeper } from "../machine/keeper";
+import type { Call, Message, WorkerApi, WorkerEvents } from "./protocol";
+
+declare const __V86_VERSION__: string;
+const ACTIVITY_EVERY_MS = 200;
+
+// All at once, and before anybody has asked: it is needed in any case.
+const module = WebAssembly.compileStreaming(fetch(wasmUrl));
+
+function tell<Name extends keyof WorkerEvents>(event: Name, value: WorkerEvents[Name]): void {
+  postMessage({ event, value });
+}
+
+/** What terminals get in one turn of the machine goes to the page in one message. */
+class Outputs {
+  #pieces = new Map<number, Uint8Array[]>();
+
+  add(terminal: number, bytes: Uint8Array): void {
+    if (this.#pieces.size === 0) {
+      queueMicrotask(() => {
+        this.#flush();
+      });
+    }
+    const pieces = this.#pieces.get(terminal);
+    if (pieces) pieces.push(bytes);
+    else this.#pieces.set(terminal, [bytes]);
+  }
+
+  #flush(): void {
+    for (const [terminal, pieces] of this.#pieces) {
+      const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      const bytes = new Uint8Array(size);
+      let at = 0;
+      for (const piece of pieces) {
+        bytes.set(piece, at);
+        at += piece.length;
+      }
+      tell("output", { terminal, bytes });
+    }
+    this.#pieces.clear();
+  }
+}
+
+const outputs = new Outputs();
+const events: HostEvents = {
+  phase: (phase, detail) => {
+    tell("phase", { phase, detail });
+  },
+  progress: (progress) => {
+    tell("progress", progress);
+  },
+  connection: (connection) => {
+    tell("connection", connection);
+  },
+  refused: () => {
+    tell("refused", null);
+  },
+  output: (terminal, bytes) => {
+    outputs.add(terminal, bytes);
+  },
+  kernel: (bytes) => {
+    tell("kernel", bytes);
+  },
+  guest: (event) => {
+    tell("guest", event);
+  },
+  file: (progress) => {
+    tell("file", progress);
+  },
+};
+
+const socketUrl = new URL("/ws/9p", location.href);
+socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
+const host = new Host({
+  vmUrl: "/vm/",
+  openSocket: () => new WebSocket(socketUrl, SUBPROTOCOL),
+  wasm: async (imports) => (await WebAssembly.instantiate(await module, imports)).exports,
+  v86Version: __V86_VERSION__,
+  events,
+});
+const keeper = new Keeper(host, () => new WebSocket(socketUrl));
+
+const api: WorkerApi = {
+  boot: (settings) => host.boot(settings),
+  type: (terminal, bytes) => host.machine?.type(terminal, bytes),
+  resize: (size) => {
+    host.resize(size);
+  },
+  stop: (again) => {
+    host.stop(again);
+  },
+  kill: (again) => host.kill(again),
+  run: (command, user) =>
+    host.machine?.run(command, user) ?? Promise.reject(new Error("No machine is running.")),
+  wake: () => host.carrier?.link.wake(),
+  cut: () => host.carrier?.link.cut(),
+  commit: () => host.carrier?.client.commit(),
+  save: (volume) => keeper.save(volume),
+  restore: (state, volume) => keeper.restore(state, volume),
+  saveToVolume: (volume, uid) => keeper.saveToVolume(volume, uid),
+  findOnVolume: (volume, uid) => keeper.findOnVolume(volume, uid),
+  restoreFromVolume: (volume, uid) => keeper.restoreFromVolume(volume, uid),
+};
+
+const methods = api as Record<keyof WorkerApi, (this: void, ...values: never[]) => unknown>;
+
+async function answer({ id, method, values }: Call): Promise<void> {
+  try {
+    const call = methods[method] as (this: void, ...values: unknown[]) => unknown;
+    postMessage({ id, value: await call(...values) } satisfies Message);
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown.message : String(thrown);
+    postMessage({ id, error } satisfies Message);
+  }
+}
+onmessage = (event: MessageEvent<Call>) => void answer(event.data);
+
+let last: Activity = { instructions: 0, messages: 0, bytes: 0 };
+let lastUndurable = 0;
+setInterval(() => {
+  const now = host.activity();
+  const isSame = now.instructions === last.instructions && now.messages === last.messages;
+  if (!isSame) tell("activity", now);
+  last = now;
+  const connection = host.carrier?.connection;
+  if (connection && connection.undurable !== lastUndurable) {
+    lastUndurable = connection.undurable;
+    tell("connection", connection);
+  }
+}, ACTIVITY_EVERY_MS);

@@ -1,0 +1,55 @@
+// The page's end of the worker.
+import type { Call, Message, WorkerApi, WorkerEvents } from "./protocol";
+
+type Listener<Name extends keyof WorkerEvents> = (value: WorkerEvents[Name]) => void;
+type Promised<Value> = Value extends Promise<unknown> ? Value : Promise<Value>;
+type Remote = {
+  [Method in keyof WorkerApi]: (
+    ...values: Parameters<WorkerApi[Method]>
+  ) => Promised<ReturnType<WorkerApi[Method]>>;
+};
+
+export class RemoteMachine {
+  #nextId = 1;
+  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(e: Error): void }>();
+  readonly #listeners = new Map<string, (value: never) => void>();
+
+  constructor(private readonly worker: Worker) {
+    worker.onmessage = (event: MessageEvent<Message>) => {
+      this.#onMessage(event.data);
+    };
+    worker.onerror = (event) => {
+      const error = new Error(`The machine's worker failed: ${event.message || "no reason given"}`);
+      for (const waiting of this.#waiting.values()) waiting.reject(error);
+      this.#waiting.clear();
+    };
+  }
+
+  on<Name extends keyof WorkerEvents>(event: Name, listener: Listener<Name>): void {
+    this.#listeners.set(event, listener);
+  }
+
+  call<Method extends keyof WorkerApi>(
+    method: Method,
+    ...values: Parameters<WorkerApi[Method]>
+  ): ReturnType<Remote[Method]> {
+    const id = this.#nextId++;
+    const answer = new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+    });
+    this.worker.postMessage({ id, method, values } satisfies Call);
+    return answer as ReturnType<Remote[Method]>;
+  }
+
+  #onMessage(message: Message): void {
+    if ("event" in message) {
+      const listener = this.#listeners.get(message.event);
+      listener?.(message.value as never);
+      return;
+    }
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if ("error" in message) waiting?.reject(new Error(message.error));
+    else waiting?.resolve(message.value);
+  }
+}
