@@ -11,6 +11,7 @@
 #include "fsd/format/inode_record.h"
 #include "fsd/format/keys.h"
 #include "fsd/format/segment_record.h"
+#include "fsd/format/term_list.h"
 #include "fsd/vfs/types.h"
 
 namespace cairn::testing {
@@ -90,6 +91,9 @@ class Audit {
         at(key).trims = true;
         break;
       case KeyKind::kCounter:
+        if (key == format::term_list_key() && !format::decode_term_list(value)) {
+          wrong("the list of terms does not decode");
+        }
         if (key != format::core_counters_key()) break;
         if (const auto r = good(format::decode_core_counters(value), "counters")) counters_ = *r;
         break;
@@ -200,7 +204,7 @@ Wrong find_leftovers(engine::Volume& volume) {
   const auto scanned = volume.scan("", "\x7f", [&](std::string_view key, std::string_view value) {
     const auto kind = static_cast<KeyKind>(key[0]);
     bool needed = kind == KeyKind::kFrames || kind == KeyKind::kDoomed || kind == KeyKind{'q'};
-    needed |= key == root || key == format::core_counters_key();
+    needed |= key == root || key == format::core_counters_key() || key == format::term_list_key();
     if (kind == KeyKind::kSegment) {
       const auto record = format::decode_segment_record(value);
       needed = record && record->live == 0;

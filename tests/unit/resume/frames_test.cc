@@ -17,135 +17,129 @@ struct ClientCase {
   ClientFrame frame;
   std::string_view hex;
 };
-const std::vector<ClientCase>& client_cases() {
-  static const std::vector<ClientCase> cases{
-      {"Hello", Hello{.id = an_id(), .sent = 5, .received = 6, .began = {.epoch = 7, .segment = 8}},
-       "0101"
-       "0102030405060708090a0b0c0d0e0f10"
-       "0500000000000000"
-       "0600000000000000"
-       "0700000000000000"
-       "0800000000000000"},
-      {"Request", Request{.numbers = {.number = 1, .received = 2}, .message = "abc"},
-       "02"
-       "0100000000000000"
-       "0200000000000000"
-       "616263"},
-      {"Replay", Replay{.numbers = {.number = 3, .received = 4}, .redo = "redo", .message = "abc"},
-       "03"
-       "0300000000000000"
-       "0400000000000000"
-       "04000000"
-       "7265646f"
-       "616263"},
-      {"Restore",
-       Restore{.numbers = {.number = 9, .received = 0},
-               .message_bytes_max = 8192,
-               .items = {{.key = "k", .blob = "blob"}},
-               .lost = {11}},
-       "04"
-       "0900000000000000"
-       "0000000000000000"
-       "00200000"
-       "01000000"
-       "016b"
-       "04000000"
-       "626c6f62"
-       "01000000"
-       "0b00000000000000"},
-      {"Received", Received{.received = 12},
-       "05"
-       "0c00000000000000"},
-      {"Commit", Commit{}, "06"},
-      {"Bye", Bye{}, "07"},
-  };
-  return cases;
-}
+const std::vector<ClientCase> kClientCases{
+    {"Hello", Hello{.id = an_id(), .sent = 5, .received = 6, .began = {.epoch = 7, .segment = 8}},
+     "0101"
+     "0102030405060708090a0b0c0d0e0f10"
+     "0500000000000000"
+     "0600000000000000"
+     "0700000000000000"
+     "0800000000000000"},
+    {"Request", Request{.numbers = {.number = 1, .received = 2}, .message = "abc"},
+     "02"
+     "0100000000000000"
+     "0200000000000000"
+     "616263"},
+    {"Replay", Replay{.numbers = {.number = 3, .received = 4}, .redo = "redo", .message = "abc"},
+     "03"
+     "0300000000000000"
+     "0400000000000000"
+     "04000000"
+     "7265646f"
+     "616263"},
+    {"Restore",
+     Restore{.numbers = {.number = 9, .received = 0},
+             .message_bytes_max = 8192,
+             .items = {{.key = "k", .blob = "blob"}},
+             .lost = {11}},
+     "04"
+     "0900000000000000"
+     "0000000000000000"
+     "00200000"
+     "01000000"
+     "016b"
+     "04000000"
+     "626c6f62"
+     "01000000"
+     "0b00000000000000"},
+    {"Received", Received{.received = 12},
+     "05"
+     "0c00000000000000"},
+    {"Commit", Commit{}, "06"},
+    {"Bye", Bye{}, "07"},
+};
 
 struct ServerCase {
   const char* name;
   ServerFrame frame;
   std::string_view hex;
 };
-const std::vector<ServerCase>& server_cases() {
-  static const std::vector<ServerCase> cases{
-      {"Welcome",
-       Welcome{.outcome = Outcome::kRebuild,
-               .id = an_id(),
-               .received = 3,
-               .grace_seconds = 120,
-               .knows_unanswered = false,
-               .began = {.epoch = 1, .segment = 2},
-               .durable = {.epoch = 3, .segment = 4},
-               .terms = {{.epoch = 3, .segment = 40}},
-               .kept = {{.answers = 7, .reply = "reply"}}},
-       "8101"
-       "02"
-       "0102030405060708090a0b0c0d0e0f10"
-       "0300000000000000"
-       "78000000"
-       "00"
-       "0100000000000000"
-       "0200000000000000"
-       "0300000000000000"
-       "0400000000000000"
-       "01000000"
-       "0300000000000000"
-       "2800000000000000"
-       "01000000"
-       "0700000000000000"
-       "05000000"
-       "7265706c79"},
-      {"Reply that changed something",
-       Reply{.numbers = {.number = 1, .received = 2},
-             .answers = 3,
-             .durable = {.epoch = 4, .segment = 5},
-             .change = Change{.mark = {.epoch = 4, .segment = 6, .order = 7}, .redo = "r"},
-             .items = {{.key = "k", .blob = ""}},
-             .message = "abc"},
-       "82"
-       "0100000000000000"
-       "0200000000000000"
-       "0300000000000000"
-       "0400000000000000"
-       "0500000000000000"
-       "01"
-       "0400000000000000"
-       "0600000000000000"
-       "0700000000000000"
-       "01000000"
-       "72"
-       "01000000"
-       "016b"
-       "00000000"
-       "616263"},
-      {"Reply without a message", Reply{.numbers = {.number = 1, .received = 2}, .answers = 3},
-       "82"
-       "0100000000000000"
-       "0200000000000000"
-       "0300000000000000"
-       "0000000000000000"
-       "0000000000000000"
-       "00"
-       "00000000"},
-      {"Restored",
-       Restored{.numbers = {.number = 1, .received = 2},
-                .answers = 3,
-                .failures = {{.key = "k", .error = 116}}},
-       "83"
-       "0100000000000000"
-       "0200000000000000"
-       "0300000000000000"
-       "01000000"
-       "016b"
-       "74000000"},
-      {"Durable", Durable{.epoch = 1, .segment = 2},
-       "84"
-       "0100000000000000"
-       "0200000000000000"},
-  };
-  return cases;
-}
+const std::vector<ServerCase> kServerCases{
+    {"Welcome",
+     Welcome{.outcome = Outcome::kRebuild,
+             .id = an_id(),
+             .received = 3,
+             .grace_seconds = 120,
+             .knows_unanswered = false,
+             .began = {.epoch = 1, .segment = 2},
+             .durable = {.epoch = 3, .segment = 4},
+             .terms = {{.epoch = 3, .segment = 40}},
+             .kept = {{.answers = 7, .reply = "reply"}}},
+     "8101"
+     "02"
+     "0102030405060708090a0b0c0d0e0f10"
+     "0300000000000000"
+     "78000000"
+     "00"
+     "0100000000000000"
+     "0200000000000000"
+     "0300000000000000"
+     "0400000000000000"
+     "01000000"
+     "0300000000000000"
+     "2800000000000000"
+     "01000000"
+     "0700000000000000"
+     "05000000"
+     "7265706c79"},
+    {"Reply that changed something",
+     Reply{.numbers = {.number = 1, .received = 2},
+           .answers = 3,
+           .durable = {.epoch = 4, .segment = 5},
+           .change = Change{.mark = {.epoch = 4, .segment = 6, .order = 7}, .redo = "r"},
+           .items = {{.key = "k", .blob = ""}},
+           .message = "abc"},
+     "82"
+     "0100000000000000"
+     "0200000000000000"
+     "0300000000000000"
+     "0400000000000000"
+     "0500000000000000"
+     "01"
+     "0400000000000000"
+     "0600000000000000"
+     "0700000000000000"
+     "01000000"
+     "72"
+     "01000000"
+     "016b"
+     "00000000"
+     "616263"},
+    {"Reply without a message", Reply{.numbers = {.number = 1, .received = 2}, .answers = 3},
+     "82"
+     "0100000000000000"
+     "0200000000000000"
+     "0300000000000000"
+     "0000000000000000"
+     "0000000000000000"
+     "00"
+     "00000000"},
+    {"Restored",
+     Restored{.numbers = {.number = 1, .received = 2},
+              .answers = 3,
+              .failures = {{.key = "k", .error = 116}}},
+     "83"
+     "0100000000000000"
+     "0200000000000000"
+     "0300000000000000"
+     "01000000"
+     "016b"
+     "74000000"},
+    {"Durable", Durable{.epoch = 1, .segment = 2},
+     "84"
+     "0100000000000000"
+     "0200000000000000"},
+};
 
 std::string to_hex(std::string_view bytes) {
   std::string hex;
@@ -184,22 +178,22 @@ std::size_t message_bytes_of(const Frame& frame) {
 }
 
 TEST(ResumeFrames, OfTheClientHaveTheBytesThatTheyHaveAlwaysHad) {
-  for (const ClientCase& one : client_cases()) {
+  for (const ClientCase& one : kClientCases) {
     check(one.name, one.frame, one.hex, decode_client_frame, message_bytes_of(one.frame));
   }
 }
 
 TEST(ResumeFrames, OfTheServerHaveTheBytesThatTheyHaveAlwaysHad) {
-  for (const ServerCase& one : server_cases()) {
+  for (const ServerCase& one : kServerCases) {
     check(one.name, one.frame, one.hex, decode_server_frame, message_bytes_of(one.frame));
   }
 }
 
 TEST(ResumeFrames, OfOneSideAreNotTheOthers) {
-  for (const ClientCase& one : client_cases()) {
+  for (const ClientCase& one : kClientCases) {
     EXPECT_FALSE(decode_server_frame(encode(one.frame))) << one.name;
   }
-  for (const ServerCase& one : server_cases()) {
+  for (const ServerCase& one : kServerCases) {
     EXPECT_FALSE(decode_client_frame(encode(one.frame))) << one.name;
   }
 }
