@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "fsd/base/result.h"
@@ -22,7 +21,12 @@ class ConfigErrors {
   [[nodiscard]] Result<void> result() const;
 
  private:
-  std::vector<std::pair<std::size_t, std::string>> sentences_;
+  struct Sentence {
+    std::size_t line = 0;
+    std::size_t number = 0;
+    std::string text;
+  };
+  std::vector<Sentence> sentences_;
 };
 
 }  // namespace cairn::config
