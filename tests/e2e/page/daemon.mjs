@@ -68,6 +68,7 @@ export class Daemon {
     daemon.relay = await Relay.listen();
     daemon.url = `http://127.0.0.1:${daemon.relay.port}`;
     daemon.config = path.join(daemon.work, "cairn.toml");
+    const guest = process.env.CAIRN_GUEST_OUT; // another image than that of build/guest
     const text = `[storage]
 url = "file://${daemon.work}/bucket"
 [cache]
@@ -75,6 +76,7 @@ dir = "${daemon.work}/cache"
 [servers.webui]
 addresses = ["127.0.0.1:0"]
 hosts = ["127.0.0.1:${daemon.relay.port}"]
+${guest ? `vm_dir = "${guest}"` : ""}
 ${settings}
 `;
     fs.writeFileSync(daemon.config, text, { mode: 0o600 });

@@ -4,6 +4,7 @@ import type { Connection } from "../machine/carrier";
 import type { Activity, Phase, Settings } from "../machine/host";
 import type { FileProgress } from "../machine/host_files";
 import type { Progress } from "../machine/loader";
+import { parameters, worker } from "../early";
 import { RemoteMachine } from "../worker/remote";
 import { fail, notify, spoken } from "./notices";
 import { cacheMode, memoryMib } from "./preferences";
@@ -26,16 +27,13 @@ const KERNEL_LINES = 200;
 const IDLE_INSTRUCTIONS = 200_000; // in a look at the activity: a machine that only ticks
 const LIGHT_MS = 300;
 
-const worker = new Worker(new URL("../worker/machine.worker.ts", import.meta.url), {
-  type: "module",
-  name: "machine",
-});
 export const remote = new RemoteMachine(worker);
 
 export const isRunning = computed(() => phase.value === "running");
 export const isBusy = computed(() => !["off", "failed", "running"].includes(phase.value));
 
 remote.on("phase", (told) => {
+  performance.mark(`machine-${told.phase}`);
   phase.value = told.phase;
   detail.value = told.detail;
   if (told.phase === "off") postgres.value = "unknown";
@@ -58,8 +56,11 @@ remote.on("connection", (told) => {
     notify("info", "The server was restarted. Everything has been brought back.");
   }
 });
+let hasOutput = false;
 remote.on("refused", () => void askSession());
 remote.on("output", ({ terminal, bytes }) => {
+  if (!hasOutput) performance.mark("machine-output");
+  hasOutput = true;
   screens[terminal]?.write(bytes);
 });
 remote.on("kernel", (bytes) => {
@@ -97,8 +98,6 @@ effect(() => {
   };
   spoken.value = words[phase.value] ?? "";
 });
-
-const parameters = new URLSearchParams(location.search);
 
 function settings(cold: boolean): Settings {
   const { uid = 1000, gid = 1000 } = session.value ?? {};

@@ -1,5 +1,6 @@
 // Who one is at the server.
 import { signal } from "@preact/signals";
+import { firstSession } from "../early";
 
 export interface Session {
   authenticated: boolean;
@@ -31,13 +32,17 @@ async function post(path: string, body: unknown): Promise<void> {
   if (!response.ok) throw new Error((await response.text()).trim() || response.statusText);
 }
 
+let isFirst = true;
+
 export async function askSession(): Promise<Session | null> {
   try {
-    const response = await fetch("/api/session");
+    const response = await (isFirst ? firstSession : fetch("/api/session"));
+    isFirst = false;
     if (!response.ok) throw new Error((await response.text()).trim() || response.statusText);
     session.value = (await response.json()) as Session;
     sessionError.value = "";
   } catch (error) {
+    isFirst = false;
     const isNetwork = error instanceof TypeError;
     sessionError.value = isNetwork ? "The server does not answer." : (error as Error).message;
     return null;

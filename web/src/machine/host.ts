@@ -79,6 +79,8 @@ export class Host {
   #size: Size = { cols: 80, rows: 24 };
   #turn = 0; // of machines: what an earlier one says later is not listened to
   #restart = false;
+  /** What `prepare` has begun. */
+  #prepared: { carrier: Carrier; machine: Promise<Machine> } | null = null;
 
   constructor(parts: HostParts) {
     this.parts = parts;
@@ -93,27 +95,50 @@ export class Host {
     this.events.phase(phase, detail);
   }
 
+  /** Begins with what the usual start needs, in the hope that it will be asked for. */
+  prepare(): void {
+    const carrier = this.makeCarrier();
+    this.#prepared = { carrier, machine: this.#makePrepared(carrier) };
+    this.#prepared.machine.catch(() => {}); // boot() tries again, and tells
+  }
+
+  async #makePrepared(carrier: Carrier): Promise<Machine> {
+    const manifest = await this.loadManifest();
+    const image = await this.#preparedImage(manifest);
+    const machine = this.makeMachine(image, manifest.memory_mib, carrier);
+    await machine.loaded;
+    return machine;
+  }
+
   /** Starts a machine. Resolves when its shells are there; a failed mount is told in the answer. */
   async boot(settings: Settings): Promise<Answer> {
-    await this.discard(true);
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    if (!prepared) await this.discard(true);
     this.settings = settings;
     this.#size = settings.size;
     this.become("loading");
-    this.carrier = this.makeCarrier();
+    this.carrier = prepared?.carrier ?? this.makeCarrier();
     this.carrier.link.start();
+    const ready = await prepared?.machine.catch(() => null);
+    const machine = ready ?? (await this.#load(settings, this.carrier));
+    await machine.emulator.run();
+    if (this.phase === "booting") await machine.booted;
+    this.become("starting");
+    const answer = await machine.start(this.#startValues(settings));
+    this.become("running", answer.ok ? "" : this.explain(answer));
+    return answer;
+  }
+
+  async #load(settings: Settings, carrier: Carrier): Promise<Machine> {
     const manifest = await this.loadManifest();
     const memoryMib = settings.memoryMib || manifest.memory_mib;
     const isCold = settings.cold || settings.root !== "" || memoryMib !== manifest.memory_mib;
     const image = isCold ? await this.#coldImage(manifest) : await this.#preparedImage(manifest);
     if (isCold) this.become("booting");
-    const machine = this.makeMachine(image, memoryMib, this.carrier);
+    const machine = this.makeMachine(image, memoryMib, carrier);
     await machine.loaded;
-    await machine.emulator.run();
-    if (isCold) await machine.booted;
-    this.become("starting");
-    const answer = await machine.start(this.#startValues(settings));
-    this.become("running", answer.ok ? "" : this.explain(answer));
-    return answer;
+    return machine;
   }
 
   async loadManifest(): Promise<Manifest> {

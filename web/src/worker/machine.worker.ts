@@ -86,6 +86,9 @@ const host = new Host({
 const keeper = new Keeper(host, () => new WebSocket(socketUrl));
 
 const api: WorkerApi = {
+  prepare: () => {
+    host.prepare();
+  },
   boot: (settings) => host.boot(settings),
   type: (terminal, bytes) => host.machine?.type(terminal, bytes),
   resize: (size) => {

@@ -12,6 +12,8 @@ export interface SavedSummary {
 
 /** The worker's side. All resolve when it is done, or reject with a sentence. */
 export interface WorkerApi {
+  /** Loads what the usual start needs, before it is asked for. */
+  prepare(): void;
   boot(settings: Settings): Promise<Answer>;
   type(terminal: number, bytes: Uint8Array): void;
   resize(size: Size): void;

@@ -9,7 +9,6 @@ import { Frame } from "./views/frame";
 import { LoginView } from "./views/login_view";
 import "./styles.css";
 
-performance.mark("page-start");
 const ASK_AGAIN_MS = 2000;
 
 function App() {
@@ -43,7 +42,6 @@ async function begin(): Promise<void> {
     if (phase.value === "loading") forgetPsql();
     if (isOffered || !isRunning.value) return;
     isOffered = true;
-    performance.mark("machine-running");
     void offerSaved();
   });
 }

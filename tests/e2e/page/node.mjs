@@ -1,0 +1,145 @@
+// The page's machine on a real daemon, without a browser: files both ways, connections that are cut,
+// a daemon that is restarted and killed, states that are saved and brought back.
+//   CAIRN=build/dev/bin/cairn node tests/e2e/page/node.mjs
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { Daemon } from "./daemon.mjs";
+import { NodeMachine } from "./node_machine.mjs";
+
+let daemon;
+const machines = [];
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const onMount = (name) => path.join(daemon.mnt, name);
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function boot(settings) {
+  const machine = new NodeMachine(daemon.url);
+  machines.push(machine);
+  const answer = await machine.boot(settings);
+  assert.equal(answer.ok, true, answer.error);
+  return machine;
+}
+
+before(async () => {
+  daemon = await Daemon.start({ settings: "uid = 0\ngid = 0" });
+});
+after(async () => {
+  for (const machine of machines) await machine.stop();
+  await daemon.stop();
+});
+
+test("what the guest writes is on the mount at once, and the other way round", async () => {
+  const machine = await boot();
+  await machine.run("echo from the guest >/mnt/a");
+  assert.equal(fs.readFileSync(onMount("a"), "utf8"), "from the guest\n");
+  fs.writeFileSync(onMount("b"), "from the host\n");
+  assert.equal(await machine.run("cat /mnt/b"), "from the host");
+  fs.writeFileSync(onMount("b"), "changed\n");
+  assert.equal(await machine.run("cat /mnt/b"), "changed");
+  await machine.stop();
+});
+
+test("64 MB written on the host are read in the guest as they are", async () => {
+  const machine = await boot();
+  const bytes = randomBytes(64 << 20);
+  fs.writeFileSync(onMount("large"), bytes);
+  assert.equal((await machine.run("sha256sum </mnt/large")).split(" ")[0], sha256(bytes));
+  fs.rmSync(onMount("large"));
+  await machine.stop();
+});
+
+// What dd has fsynced, and then some: all of it has to be there, whatever happens meanwhile.
+async function writesThrough(name, happen) {
+  const machine = await boot();
+  const command = `i=0; while [ $i -lt 60 ]; do
+    dd if=/dev/urandom of=/mnt/${name}.$i bs=64k count=4 conv=fsync 2>/dev/null || exit 1
+    sha256sum </mnt/${name}.$i >>/run/${name}.sums; i=$((i+1)); done`;
+  let isOver = false;
+  const writing = machine.run(command).finally(() => (isOver = true));
+  await happen(machine, () => isOver);
+  await writing;
+  const sums = (await machine.run(`cat /run/${name}.sums`)).split("\n");
+  assert.equal(sums.length, 60);
+  for (const [index, line] of sums.entries()) {
+    const there = sha256(fs.readFileSync(onMount(`${name}.${index}`)));
+    assert.equal(there, line.split(" ")[0], `${name}.${index}`);
+  }
+  return machine;
+}
+
+test("a connection that is cut ten times costs nothing", async () => {
+  let cuts = 0;
+  const machine = await writesThrough("cut", async (running, isOver) => {
+    while (cuts < 10 && !isOver()) {
+      const { resumed } = running.counts;
+      daemon.relay.cut();
+      ++cuts;
+      while (running.counts.resumed === resumed) await pause(5);
+      await pause(40);
+    }
+  });
+  assert.equal(cuts, 10, "it was over too soon");
+  assert.equal(machine.counts.resumed, 10);
+  assert.deepEqual([machine.counts.lost, machine.counts.stale], [0, 0]);
+  await machine.stop();
+});
+
+for (const signal of ["SIGTERM", "SIGKILL"]) {
+  test(`a daemon that is ended with ${signal} and started again costs nothing`, async () => {
+    let restarts = 0;
+    const machine = await writesThrough(signal, async (running, isOver) => {
+      while (restarts < 2 && !isOver()) {
+        await pause(150);
+        await daemon.restart(signal);
+        ++restarts;
+      }
+    });
+    assert.ok(restarts > 0);
+    assert.ok(machine.counts.rebuilt > 0);
+    assert.deepEqual([machine.counts.lost, machine.counts.stale], [0, 0]);
+    await machine.stop();
+  });
+}
+
+test("a machine with a file open for writing is saved and brought back", async () => {
+  const machine = await boot();
+  const script = `exec 3>/mnt/open; echo one >&3; sync
+    until [ -e /run/on ]; do sleep 0.1; done; echo two >&3; exec 3>&-; : >/run/finished`;
+  await machine.run(`printf '%s' "${script}" >/run/script; setsid sh /run/script >/dev/null 2>&1 &`);
+  await machine.run("until grep -q one /mnt/open 2>/dev/null; do sleep 0.05; done");
+  const saved = await machine.keeper.save("volume");
+  await machine.stop();
+  assert.equal(fs.readFileSync(onMount("open"), "utf8"), "one\n");
+
+  const other = new NodeMachine(daemon.url);
+  machines.push(other);
+  await other.keeper.restore(saved, "volume");
+  await other.run(": >/run/on; until [ -e /run/finished ]; do sleep 0.05; done");
+  assert.equal(fs.readFileSync(onMount("open"), "utf8"), "one\ntwo\n");
+  await other.stop();
+
+  const third = new NodeMachine(daemon.url);
+  machines.push(third);
+  await assert.rejects(third.keeper.restore(saved, "volume"), /have changed since/);
+  await assert.rejects(third.keeper.restore(saved, "another"), /another volume/);
+});
+
+test("a machine is saved on the volume itself and brought back from there", async () => {
+  const machine = await boot();
+  await machine.run("echo kept >/run/note");
+  await machine.keeper.saveToVolume("volume", 0);
+  await machine.run("rm /run/note");
+  assert.equal(fs.statSync(onMount(".cairn/machine-state")).mode & 0o777, 0o600);
+  await machine.keeper.restoreFromVolume("volume", 0);
+  assert.equal(await machine.run("cat /run/note; ls -d /mnt/.cairn"), "kept\n/mnt/.cairn");
+  await machine.stop();
+});
+
+test("the volume is the machine's root", async () => {
+  const machine = await boot({ cold: true, memoryMib: 96 });
+  assert.match(await machine.run("grep MemTotal /proc/meminfo"), /^MemTotal: +[78]\d{4} kB/);
+  await machine.stop();
+});
