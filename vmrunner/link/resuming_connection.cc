@@ -23,9 +23,10 @@ ResumingConnection::ResumingConnection(boost::asio::io_context& io, Random& rand
                                     [this](std::string frame) {
                                       if (socket_) socket_->send(std::move(frame));
                                     },
-                                .reply = [this](std::string message) {
-                                  if (!stopped_) events_.reply(std::move(message));
-                                }}),
+                                .reply =
+                                    [this](std::string message) {
+                                      if (!stopped_) events_.reply(std::move(message));
+                                    }}),
       retry_(io) {
   options_.socket.subprotocol = resume::kSubprotocol;
   options_.socket.message_bytes_max = kMessageBytesMax;
@@ -33,7 +34,10 @@ ResumingConnection::ResumingConnection(boost::asio::io_context& io, Random& rand
 
 ResumingConnection::~ResumingConnection() { stop(); }
 
-Result<void> ResumingConnection::start() { return connect(); }
+Result<void> ResumingConnection::start() {
+  stopped_ = false;
+  return connect();
+}
 
 Result<void> ResumingConnection::connect() {
   WebSocket::Events events{

@@ -38,7 +38,7 @@ class ResumingConnection {
   ResumingConnection(const ResumingConnection&) = delete;
   ResumingConnection& operator=(const ResumingConnection&) = delete;
 
-  /// Fails with: EINVAL, and nothing is tried.
+  /// Also after stop(). Fails with: EINVAL, and nothing is tried.
   Result<void> start();
   /// A whole 9P request. It waits here as long as there is no connection.
   void request(std::string message) { client_.request(std::move(message)); }

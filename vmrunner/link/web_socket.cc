@@ -107,8 +107,7 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
       if (is_name) SSL_set_tlsext_host_name(stream_.next_layer().native_handle(), host.c_str());
       stream_.next_layer().set_verify_callback(ssl::host_name_verification(host));
       securing_ = true;
-      stream_.next_layer().async_handshake(ssl::stream_base::client,
-                                           then(&Connection::on_secured));
+      stream_.next_layer().async_handshake(ssl::stream_base::client, then(&Connection::on_secured));
     } else {
       on_secured();
     }
@@ -171,9 +170,7 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
     unsent_.pop_front();
     write_on();
   }
-  void on_goodbye() {
-    end({.kind = End::Kind::kClosed, .close_code = *closing_, .text = {}});
-  }
+  void on_goodbye() { end({.kind = End::Kind::kClosed, .close_code = *closing_, .text = {}}); }
 
   void limit(Duration time) {
     timer_.expires_after(time);
@@ -247,8 +244,8 @@ Result<ssl::context> make_context(const std::string& ca_file) {
 template <class Stream>
 std::shared_ptr<WebSocket> start(asio::io_context& io, const WebSocket::Options& options,
                                  WebSocket::Events events, std::optional<ssl::context> context) {
-  auto made = std::make_shared<Connection<Stream>>(io, options, std::move(events),
-                                                   std::move(context));
+  auto made =
+      std::make_shared<Connection<Stream>>(io, options, std::move(events), std::move(context));
   made->begin();
   return made;
 }
