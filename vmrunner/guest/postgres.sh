@@ -36,11 +36,12 @@ make_compiler() {
   echo 'INPUT(-l:libstatic-edit.a -l:libstatic-bsd.a -l:libstatic-md.a -l:libstatic-tinfo.a)' \
     >"$work/lib/libedit.so"
   cp -r "$work/sysroot/usr/include/editline" "$work/include/"
-  # SSE2 instead of the x87, which emulators are slow at.
+  # SSE2 instead of the x87, which emulators are slow at; programs at fixed addresses, since i386 has
+  # no register to spare for what position-independent ones need.
   cat >"$work/cc/guest-cc" <<SCRIPT
 #!/bin/sh
-exec gcc -m32 -march=i686 -msse2 -mfpmath=sse -ffile-prefix-map="$work"=. -I"$work/include" \\
-  -L"$work/lib" -Wl,--build-id=none "\$@"
+exec gcc -m32 -march=i686 -msse2 -mfpmath=sse -fno-pie -ffile-prefix-map="$work"=. \\
+  -I"$work/include" -L"$work/lib" -Wl,--build-id=none "\$@"
 SCRIPT
   chmod +x "$work/cc/guest-cc"
 }
@@ -54,7 +55,8 @@ compile() {
   cd "$work/tree"
   say "$NAME: configuring"
   # shellcheck disable=SC2086
-  run ./configure --build=i686-pc-linux-gnu --prefix="/mnt/$NAME" CC=guest-cc CFLAGS=-O2 $CONFIGURE
+  run ./configure --build=i686-pc-linux-gnu --prefix="/mnt/$NAME" CC=guest-cc CFLAGS=-O2 \
+    LDFLAGS_EX=-no-pie $CONFIGURE
   say "$NAME: compiling, some minutes"
   local make=(nice make -s -j"${CAIRN_GUEST_JOBS:-3}" "rpathdir=\$\$ORIGIN/../lib")
   run "${make[@]}"

@@ -1,0 +1,160 @@
+#include "vmrunner/machine/commands.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "fsd/base/log.h"
+#include "vmrunner/machine/machine.h"
+
+namespace cairn::vm {
+namespace {
+
+struct Arguments {
+  RunOptions run;
+  std::string accelerator = "auto", command, token_file, user, data = "/mnt/pgdata";
+  std::vector<std::string> forwards, environment;
+  std::uint16_t postgres_port = 5432;
+};
+
+int say(const Error& error) {
+  std::fprintf(stderr, "cairn-vm: %s\n", error.message().c_str());
+  return kRunnerFailed;
+}
+
+Result<RunOptions> complete(const Arguments& arguments) {
+  RunOptions options = arguments.run;
+  TRY(const auto url, SocketUrl::parse(options.url));
+  options.url = url.text();
+  if (!arguments.token_file.empty()) {
+    TRY(options.token, read_token(arguments.token_file));
+  }
+  for (const std::string& text : arguments.forwards) {
+    TRY(const auto forward, parse_forward(text));
+    options.forwards.push_back(forward);
+  }
+  for (const std::string& text : arguments.environment) {
+    TRY(auto variable, parse_variable(text));
+    options.environment.push_back(std::move(variable));
+  }
+  if (arguments.accelerator == "kvm") options.accelerator = Accelerator::kKvm;
+  if (arguments.accelerator == "tcg") options.accelerator = Accelerator::kTcg;
+  options.as_root = arguments.user.empty() ? geteuid() == 0 : arguments.user == "root";
+  return options;
+}
+
+int run(const RunOptions& options) {
+  const auto image = GuestImage::open(options.image);
+  if (!image) return say(image.error());
+  const auto qemu = find_qemu();
+  if (!qemu) return say(qemu.error());
+  Machine machine(options, *image, *qemu);
+  const auto status = machine.run();
+  return status ? *status : say(status.error());
+}
+
+int run(const Arguments& arguments, bool has_command) {
+  auto options = complete(arguments);
+  if (!options) return say(options.error());
+  if (has_command) options->command = arguments.command;
+  return run(*options);
+}
+
+/// Up to the signal that ends it, or the end of the database.
+int postgres(const Arguments& arguments) {
+  auto options = complete(arguments);
+  if (!options) return say(options.error());
+  options->forwards.push_back({.host = arguments.postgres_port, .guest = 5432});
+  options->as_root = false;
+  options->environment.emplace_back("PGDATA", arguments.data);
+  options->environment.emplace_back(
+      "CAIRN_CONNECTION",
+      "postgresql://postgres@127.0.0.1:" + std::to_string(arguments.postgres_port) + "/postgres");
+  options->command =
+      "pg start >&2 && echo \"$CAIRN_CONNECTION\" && while pg status >/dev/null; do sleep 2; done";
+  return run(*options);
+}
+
+int image_info(const std::string& directory) {
+  const auto image = GuestImage::open(directory);
+  if (!image) return say(image.error());
+  std::printf("%s: a machine of %u MiB\n", image->directory().c_str(), image->memory_mib());
+  for (const auto& [name, file] : image->files()) {
+    std::printf("%12llu  %s\n", static_cast<unsigned long long>(file.size), name.c_str());
+  }
+  for (const auto& [name, version] : image->packages()) {
+    std::printf("  %s %s\n", name.c_str(), version.c_str());
+  }
+  return 0;
+}
+
+int image_verify(const std::string& directory) {
+  const auto image = GuestImage::open(directory);
+  if (!image) return say(image.error());
+  if (const auto verified = image->verify(); !verified) return say(verified.error());
+  std::printf("%s: all %zu files are as the manifest says\n", image->directory().c_str(),
+              image->files().size());
+  return 0;
+}
+
+void add_machine_options(CLI::App& app, Arguments& arguments) {
+  RunOptions& run = arguments.run;
+  app.add_option("--url", run.url, "the daemon's WebSocket (default " + run.url + ")");
+  app.add_option("--token", run.token, "or the password, which lets one in; others see it in ps");
+  app.add_option("--token-file", arguments.token_file, "a file with it in its first line");
+  app.add_option("--ca-file", run.ca_file, "with wss: whom to believe, instead of the system's");
+  app.add_option("--image", run.image, "the guest's image (default: built here, or installed)");
+  app.add_option("--memory", run.memory_mib, "MiB of the machine (default 128)")
+      ->check(CLI::Range(64U, 3072U));
+  app.add_option("--accel", arguments.accelerator, "auto, kvm or tcg (default auto)")
+      ->check(CLI::IsMember({"auto", "kvm", "tcg"}));
+  app.add_option("--forward", arguments.forwards,
+                 "HOST-PORT:GUEST-PORT, on this machine's loopback; repeatable");
+  app.add_option("--env", arguments.environment, "NAME=VALUE for the command; repeatable");
+  app.add_option("--cache", run.cache, "the guest's: none, mmap or loose (default mmap)")
+      ->check(CLI::IsMember({"none", "mmap", "loose"}));
+  app.add_option("--uid", run.uid, "of the guest's ordinary user (default: yours, or 1000)");
+  app.add_option("--gid", run.gid, "... and his group");
+}
+
+}  // namespace
+
+int run_command(int argc, char** argv) {
+  log::to_stderr();
+  Arguments arguments;
+  if (geteuid() != 0) {
+    arguments.run.uid = geteuid();
+    arguments.run.gid = getegid();
+  }
+  CLI::App app("Runs a small Linux machine on a volume of Cairn's.", "cairn-vm");
+  app.require_subcommand(1);
+  CLI::App* const run_app = app.add_subcommand("run", "a terminal in the machine, or a command");
+  add_machine_options(*run_app, arguments);
+  CLI::Option* const command =
+      run_app->add_option("--exec", arguments.command, "runs this, and ends with its status");
+  run_app->add_flag("--stdin", arguments.run.stdin_too, "gives the command our standard input");
+  run_app->add_option("--user", arguments.user, "who runs it: root or user (default: as you)")
+      ->check(CLI::IsMember({"root", "user"}));
+  run_app->add_option("--root", arguments.run.root,
+                      "a directory of the volume that becomes the machine's root");
+  run_app->footer("Ctrl-] leaves the terminal and stops the machine.");
+  CLI::App* const postgres_app =
+      app.add_subcommand("postgres", "PostgreSQL on the volume; prints how to connect to it");
+  add_machine_options(*postgres_app, arguments);
+  postgres_app->add_option("--port", arguments.postgres_port, "of this machine (default 5432)");
+  postgres_app->add_option("--data", arguments.data, "the cluster (default /mnt/pgdata)");
+  CLI::App* const image_app = app.add_subcommand("image", "about the guest's image");
+  image_app->require_subcommand(1);
+  CLI::App* const info = image_app->add_subcommand("info", "what it consists of");
+  CLI::App* const verify = image_app->add_subcommand("verify", "compares it with its manifest");
+  for (CLI::App* one : {info, verify}) {
+    one->add_option("--image", arguments.run.image, "its directory");
+  }
+  CLI11_PARSE(app, argc, argv);
+  if (run_app->parsed()) return run(arguments, command->count() > 0);
+  if (postgres_app->parsed()) return postgres(arguments);
+  return info->parsed() ? image_info(arguments.run.image) : image_verify(arguments.run.image);
+}
+
+}  // namespace cairn::vm

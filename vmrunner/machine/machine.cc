@@ -1,0 +1,259 @@
+#include "vmrunner/machine/machine.h"
+
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/system/system_error.hpp>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "fsd/base/check.h"
+#include "vmrunner/machine/kvm_memory.h"
+
+namespace cairn::vm {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr auto kKvmBootMax = std::chrono::seconds(4);
+constexpr auto kBootMax = std::chrono::seconds(90);
+constexpr auto kDownMax = std::chrono::seconds(45);
+constexpr auto kAwayAfter = std::chrono::seconds(2);
+constexpr std::size_t kLastWords = 600;
+constexpr std::size_t kInputBytes = 64U << 10;
+
+class SystemRandom final : public Random {
+ public:
+  void fill(MutableByteView bytes) override {
+    CHECK(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
+  }
+};
+
+ResumingConnection::Options link_options(const RunOptions& options) {
+  ResumingConnection::Options link;
+  link.socket.url = *SocketUrl::parse(options.url);  // checked with the command line
+  link.socket.token = options.token;
+  link.socket.ca_file = options.ca_file;
+  return link;
+}
+
+std::string tail_of(const std::string& file) {
+  std::ostringstream out;
+  out << std::ifstream(file).rdbuf();
+  std::string text = std::move(out).str();
+  if (text.size() > kLastWords) text.erase(0, text.size() - kLastWords);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+Machine::Machine(const RunOptions& options, const GuestImage& image, std::string qemu)
+    : options_(options),
+      image_(image),
+      qemu_(std::move(qemu)),
+      random_(std::make_unique<SystemRandom>()),
+      signals_(io_, SIGTERM, SIGINT, SIGHUP),
+      timer_(io_),
+      away_(io_),
+      input_(io_),
+      input_bytes_(kInputBytes, '\0'),
+      files_(
+          image, [this](std::string bytes) { ports_[kControlPort]->send(std::move(bytes)); },
+          [this](std::string_view verb, const Values& values) { command(verb, values); }) {
+  signals_.add(SIGCHLD);
+  signals_.add(SIGWINCH);
+}
+
+Machine::~Machine() {
+  take_down_qemu();
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+}
+
+Result<int> Machine::run() {
+  try {
+    TRY_OK(begin());
+    io_.run();
+  } catch (const boost::system::system_error& error) {
+    return system_error(error.code().value(), "the machine's sockets cannot be made", directory_);
+  }
+  terminal_.reset();
+  if (failure_) return *failure_;
+  return status_;
+}
+
+Result<void> Machine::begin() {
+  const char* runtime = getenv("XDG_RUNTIME_DIR");
+  directory_ = std::string(runtime == nullptr ? "/tmp" : runtime) + "/cairn-vm-XXXXXX";
+  if (mkdtemp(directory_.data()) == nullptr) {
+    const std::string name = std::exchange(directory_, "");
+    return system_error(errno, "no directory can be made", name);
+  }
+  bridge_ = std::make_unique<Bridge>(
+      io_, *random_, link_options(options_),
+      Bridge::Events{.on_up = [this] { on_up(); },
+                     .on_down = [this](const WebSocket::End& end) { on_down(end); }});
+  TRY_OK(bridge_->start());
+  on_signal(0);
+  const bool kvm =
+      options_.accelerator == Accelerator::kKvm ||
+      (options_.accelerator == Accelerator::kAuto && may_use_kvm() && !KvmMemory().says_no());
+  return boot(kvm ? Accelerator::kKvm : Accelerator::kTcg);
+}
+
+void Machine::make_ports() {
+  const auto make = [this](std::size_t port, Port::OnData on_data) {
+    const std::string path = directory_ + "/" + kPorts[port];
+    ::unlink(path.c_str());
+    if (ports_[port]) ports_[port]->close();
+    ports_[port] = std::make_shared<Port>(io_, path, std::move(on_data));
+    ports_[port]->begin();
+  };
+  make(kTerminalPort, [this](std::string_view bytes) {
+    if (is_interactive()) on_output(STDOUT_FILENO, bytes);
+  });
+  make(kControlPort, [this](std::string_view bytes) { on_control(bytes); });
+  make(kOutPort, [this](std::string_view bytes) { on_output(STDOUT_FILENO, bytes); });
+  make(kErrPort, [this](std::string_view bytes) { on_output(STDERR_FILENO, bytes); });
+  make(kInPort, [](std::string_view) {});
+}
+
+Result<void> Machine::boot(Accelerator accelerator) {
+  accelerator_ = accelerator;
+  ready_ = false;
+  control_line_.clear();
+  answers_.clear();
+  make_ports();
+  TRY(pid_, spawn_qemu(qemu_arguments(qemu_, image_, options_, accelerator, directory_),
+                       directory_ + "/qemu.log"));
+  const bool probing =
+      accelerator == Accelerator::kKvm && options_.accelerator == Accelerator::kAuto;
+  timer_.expires_after(probing ? Duration(kKvmBootMax) : Duration(kBootMax));
+  timer_.async_wait([this](const error_code& error) {
+    if (!error) on_boot_timeout();
+  });
+  return {};
+}
+
+void Machine::take_down_qemu() {
+  if (pid_ <= 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(std::exchange(pid_, -1), nullptr, 0);
+}
+
+void Machine::on_boot_timeout() {
+  take_down_qemu();
+  if (accelerator_ != Accelerator::kKvm || options_.accelerator != Accelerator::kAuto) {
+    return fail(Error(std::error_code(EIO, std::generic_category()), "the guest does not start",
+                      last_words()));
+  }
+  Terminal::say("KVM does not boot the guest here; QEMU emulates it instead (--accel tcg)");
+  KvmMemory().remember_no();
+  if (const auto booted = boot(Accelerator::kTcg); !booted) fail(booted.error());
+}
+
+void Machine::on_signal(int number) {
+  if (number == SIGCHLD) {
+    if (pid_ > 0 && waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      pid_ = -1;
+      on_qemu_end();
+    }
+  } else if (number == SIGWINCH) {
+    const auto [columns, rows] = Terminal::size();
+    if (ready_ && is_interactive()) {
+      command(
+          "size",
+          {{"terminal", "0"}, {"cols", std::to_string(columns)}, {"rows", std::to_string(rows)}});
+    }
+  } else if (number != 0) {
+    leave(is_interactive() ? 0 : 128 + number);
+  }
+  signals_.async_wait([this](const error_code& error, int next) {
+    if (!error) on_signal(next);
+  });
+}
+
+void Machine::on_qemu_end() {
+  if (ending_) return;
+  if (std::exchange(again_, false)) {
+    if (const auto booted = boot(accelerator_); !booted) fail(booted.error());
+    return;
+  }
+  if (leaving_) return end();
+  const bool kvm_failed =
+      !ready_ && accelerator_ == Accelerator::kKvm && options_.accelerator == Accelerator::kAuto;
+  if (kvm_failed) return on_boot_timeout();
+  fail(Error(std::error_code(EIO, std::generic_category()), "QEMU has ended", last_words()));
+}
+
+std::string Machine::last_words() const {
+  const std::string qemu = tail_of(directory_ + "/qemu.log");
+  return qemu.empty() ? tail_of(directory_ + "/serial.log") : qemu;
+}
+
+void Machine::leave(int status) {
+  if (std::exchange(leaving_, true)) return;
+  status_ = status;
+  if (!ready_) {
+    take_down_qemu();
+    return end();
+  }
+  timer_.expires_after(kDownMax);
+  timer_.async_wait([this](const error_code& error) {
+    if (error) return;
+    take_down_qemu();
+    fail(Error(std::error_code(EIO, std::generic_category()),
+               is_up_ ? "the guest did not stop in time; what it had not written yet is lost"
+                      : "the daemon is away, and what the guest had not written yet is lost",
+               options_.url));
+  });
+  command("poweroff", {});
+}
+
+void Machine::fail(const Error& error) {
+  if (!failure_ && !ending_) failure_ = error;
+  take_down_qemu();
+  end();
+}
+
+void Machine::end() {
+  if (std::exchange(ending_, true)) return;
+  timer_.cancel();
+  away_.cancel();
+  bridge_->finish([this] { io_.stop(); });
+}
+
+void Machine::on_up() {
+  was_up_ = is_up_ = true;
+  away_.cancel();
+  if (std::exchange(said_away_, false) && is_interactive()) Terminal::say("the daemon is back");
+}
+
+void Machine::on_down(const WebSocket::End& end) {
+  if (ending_) return;
+  if (!was_up_) {
+    return fail(Error(std::error_code(EIO, std::generic_category()), "no volume",
+                      options_.url + ": " + end.message()));
+  }
+  if (!std::exchange(is_up_, false)) return;
+  away_.expires_after(kAwayAfter);
+  away_.async_wait([this](const error_code& error) {
+    if (!error) say_if_away();
+  });
+}
+
+/// Most drops are over before anybody has noticed.
+void Machine::say_if_away() {
+  if (is_up_) return;
+  said_away_ = true;
+  Terminal::say("the daemon is away; the machine waits for it");
+}
+
+}  // namespace cairn::vm

@@ -1,0 +1,91 @@
+#include "vmrunner/machine/port.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+namespace cairn::vm {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+constexpr std::size_t kReadBytes = 64U << 10;
+}  // namespace
+
+Port::Port(asio::io_context& io, const std::string& path, OnData on_data)
+    : acceptor_(io, asio::local::stream_protocol::endpoint(path)),
+      socket_(io),
+      on_data_(std::move(on_data)),
+      incoming_(kReadBytes, '\0') {}
+
+void Port::begin() {
+  acceptor_.async_accept([self = shared_from_this()](const error_code& error,
+                                                     asio::local::stream_protocol::socket socket) {
+    if (error) return;
+    self->acceptor_.close();
+    self->socket_ = std::move(socket);
+    self->connected_ = true;
+    self->read_on();
+    self->write_on();
+  });
+}
+
+void Port::send(std::string bytes, std::function<void()> on_sent) {
+  outgoing_.push_back({std::move(bytes), std::move(on_sent)});
+  write_on();
+}
+
+void Port::end_of_input() {
+  ends_ = true;
+  write_on();
+}
+
+void Port::read_on() {
+  socket_.async_read_some(asio::buffer(incoming_),
+                          [self = shared_from_this()](const error_code& error, std::size_t count) {
+                            if (error) return;
+                            self->on_data_(std::string_view(self->incoming_).substr(0, count));
+                            if (self->socket_.is_open()) self->read_on();
+                          });
+}
+
+void Port::write_on() {
+  if (!connected_ || writing_) return;
+  if (outgoing_.empty()) {
+    // Not closed: QEMU would drop what the guest has not read yet.
+    error_code ignored;
+    if (ends_) socket_.shutdown(Socket::shutdown_send, ignored);
+    return;
+  }
+  writing_ = true;
+  asio::async_write(socket_, asio::buffer(outgoing_.front().bytes),
+                    [self = shared_from_this()](const error_code& error, std::size_t) {
+                      self->writing_ = false;
+                      if (error || self->outgoing_.empty()) return;
+                      const auto on_sent = std::move(self->outgoing_.front().on_sent);
+                      self->outgoing_.pop_front();
+                      if (on_sent) on_sent();
+                      self->write_on();
+                    });
+}
+
+void Port::drain() {
+  if (!connected_) return;
+  error_code error;
+  socket_.non_blocking(true, error);
+  std::string piece(kReadBytes, '\0');
+  for (;;) {
+    const std::size_t count = socket_.read_some(asio::buffer(piece), error);
+    if (error || count == 0) return;
+    on_data_(std::string_view(piece).substr(0, count));
+  }
+}
+
+void Port::close() {
+  error_code ignored;
+  acceptor_.close(ignored);
+  socket_.close(ignored);
+}
+
+}  // namespace cairn::vm

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "fsd/base/result.h"
+#include "vmrunner/machine/guest_image.h"
+#include "vmrunner/machine/run_options.h"
+
+namespace cairn::vm {
+
+/// Serial devices of the machine, in the order of their numbers: two consoles (hvc0, hvc1) and
+/// three ports of bytes (/dev/vportNp2 to 4).
+inline constexpr const char* kPorts[] = {"terminal", "control", "out", "err", "in"};
+inline constexpr std::size_t kTerminalPort = 0, kControlPort = 1, kOutPort = 2, kErrPort = 3,
+                             kInPort = 4;
+
+/// QEMU's arguments, for a machine whose ports are Unix sockets in `directory`.
+[[nodiscard]] std::vector<std::string> qemu_arguments(const std::string& program,
+                                                      const GuestImage& image,
+                                                      const RunOptions& options,
+                                                      Accelerator accelerator,
+                                                      const std::string& directory);
+
+/// Where QEMU is. Fails with: ENOENT, in a sentence that says what to install.
+Result<std::string> find_qemu();
+
+/// Starts it; what it says goes to `log`. It ends with us.
+Result<pid_t> spawn_qemu(const std::vector<std::string>& arguments, const std::string& log);
+
+/// KVM may be used here at all.
+[[nodiscard]] bool may_use_kvm();
+
+}  // namespace cairn::vm
