@@ -125,7 +125,7 @@ THIRD_PARTY = [
     (r"boost/", {"runtime", "s3", FRONTENDS, "daemon", "vm_link", "vm"}),
     (r"xxhash", {"format", "object_store", "index"}),
     (r"sodium", {"format", "web"}),
-    (r"zstd|lz4|openssl/", {"format", "s3", "object_store"}),
+    (r"zstd|lz4|openssl/", {"format", "s3", "object_store", "vm"}),
     (r"CLI/", {"daemon", "vm"}),
     (r"spdlog/|tl/expected", {"base"}),
 ]
