@@ -1,13 +1,15 @@
 #!/bin/bash
 # Shows what Cairn does, on a store of its own below build/demo: mounts a volume, counts what an
-# fsync costs, unpacks a source tree, kills the daemon with -9 under a writer, starts it again with
-# an empty cache and compares. Builds first if needed, and installs what that takes when run as
-# root. Everything of an earlier demonstration is removed.
+# fsync costs, unpacks a source tree, reads the volume by 9P, boots the page's Linux machine on it,
+# kills the daemon with -9 under a writer, starts it again with an empty cache and compares. Builds
+# first if needed, and installs what that takes when run as root. Everything of an earlier
+# demonstration is removed.
 #
 #   scripts/demo.sh           then leaves the mount at build/demo/mnt to you, until Ctrl-C
 #   scripts/demo.sh --check   ends by itself: status 0 if every step held, else 1; leaves nothing
 #
-# CAIRN=/path/of/cairn takes that program instead of building one.
+# CAIRN=/path/of/cairn takes that program instead of building one (page and guest as well then, if
+# they are not there: without them the machine is left out, and says so).
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 check=no
 case "$*" in
@@ -82,13 +84,16 @@ start() {
   : >"$demo/daemon.log"
   # In a session of its own, so that Ctrl-C reaches this script alone, which then stops it properly.
   setsid "$cairn" serve --storage "file://$demo/bucket" --mount "$mount" \
-    --cache-dir "$demo/$1" --name "$name" >>"$demo/daemon.log" 2>&1 9>&- &
+    --ninep 127.0.0.1:0 --web 127.0.0.1:0 --cache-dir "$demo/$1" --name "$name" \
+    >>"$demo/daemon.log" 2>&1 9>&- &
   daemon=$!
   echo "$daemon" >"$demo/daemon.pid"
   until_true 60 is_ready_or_ended || die "the daemon is not ready after a minute"
   grep -q ' ready: ' "$demo/daemon.log" || die "the daemon did not start"
   tell "mounted on build/demo/mnt after $(seconds_since "$since") s ($(sed -n \
     's/.* ready fuse [^(]*(\(.*\))$/\1/p' "$demo/daemon.log"))"
+  ninep=$(sed -n 's/.* ready 9p \(127.*\)$/\1/p' "$demo/daemon.log")
+  web=$(sed -n 's/.* ready web \(http:.*\)$/\1/p' "$demo/daemon.log" | head -1)
 }
 # stop: its exit status is left in `status`.
 stop() {
@@ -182,6 +187,50 @@ show_tree() {
   prove "read back, the tree equals the original" diff -r "$demo/tree" "$mount/tree"
 }
 
+# Prints the ledger as a client of 9P2000.L gets it.
+read_by_ninep() {
+  python3 - "$ninep" <<'PY'
+import os, socket, struct, sys
+host, port = sys.argv[1].split(":")
+server = socket.create_connection((host, int(port))).makefile("rwb")
+text = lambda s: struct.pack("<H", len(s)) + s
+def ask(kind, body, tag=1):
+    server.write(struct.pack("<IBH", 7 + len(body), kind, tag) + body)
+    server.flush()
+    size, answer, _ = struct.unpack("<IBH", server.read(7))
+    reply = server.read(size - 7)
+    if answer != kind + 1:
+        sys.exit("errno %d" % struct.unpack("<I", reply))
+    return reply
+ask(100, struct.pack("<I", 65536) + text(b"9P2000.L"), 0xFFFF)
+ask(104, struct.pack("<II", 0, 2**32 - 1) + text(b"") + text(b"") + struct.pack("<I", os.geteuid()))
+ask(110, struct.pack("<IIH", 0, 1, 1) + text(b"ledger"))
+ask(12, struct.pack("<II", 1, 0))
+sys.stdout.buffer.write(ask(116, struct.pack("<IQI", 1, 0, 60000))[4:])
+PY
+}
+fetch() {
+  python3 -c 'import sys, urllib.request as web; print(web.urlopen(sys.argv[1]).read(400))' "$1"
+}
+show_doors() {
+  say "Other doors to the same files: 9P, and a Linux machine in a web page"
+  prove "a client of 9P reads the ledger as the mount shows it" \
+    [ "$(read_by_ninep | cksum)" = "$(cksum <"$mount/ledger")" ]
+  prove "the web server answers" eval 'fetch "$web/api/session" >/dev/null'
+  if [ ! -e "$root/web/dist/index.html" ] || [ ! -e "$root/build/guest/manifest.json" ]; then
+    tell "the page and the guest are not built (scripts/build.sh): the machine is left out"
+    return
+  fi
+  prove "the page is served" eval 'fetch "$web/" | grep -q "<title>"'
+  # Without a browser here; what runs in one is the same.
+  node "$root/scripts/demo_machine.mjs" "$web" \
+    'uname -sr; wc -l </mnt/ledger; echo "hello from the machine" >/mnt/hello' >"$demo/machine.log"
+  tell "the page's machine, in an emulator: $(tr '\n' ' ' <"$demo/machine.log")"
+  prove "it has read the ledger's 20 entries" grep -qx 20 "$demo/machine.log"
+  prove "and the file that it wrote is on the mount" \
+    grep -qx "hello from the machine" "$mount/hello"
+}
+
 requests_stay() {
   local before
   before=$(all_requests)
@@ -190,6 +239,7 @@ requests_stay() {
 }
 show_idle() {
   say "An idle volume costs nothing"
+  "$cairn" flush --name "$name"
   tell "a few seconds for what the last writes left to do ..."
   sleep 6
   prove "no request in 4 s in which nobody did anything" requests_stay
@@ -258,6 +308,8 @@ leave_to_you() {
   tell "the mount:             $mount"
   tell "what the daemon does:  $cli status --name $name"
   tell "all into the bucket:   $cli flush --name $name"
+  tell "the web page:          $web/"
+  tell "9P:                    mount -t 9p -o trans=tcp,port=${ninep#*:} 127.0.0.1 /mnt"
   tell "the store:             $demo/bucket"
   tell "the log:               $demo/daemon.log"
   tell "To try: a database, a build, git; fio with fsync=1; kill -9 $daemon (and run this again)."
@@ -279,6 +331,7 @@ else
   say "Building (release); the first time takes some minutes"
   configure_and_build release cairn
   cairn=$root/build/release/bin/cairn
+  build_page_and_guest
 fi
 [ -x "$cairn" ] || die "there is no program $cairn"
 
@@ -296,6 +349,7 @@ tell "the store is the directory build/demo/bucket (file://); with s3:// all is 
 start cache-1
 show_fsync
 show_tree
+show_doors
 show_idle
 show_crash
 show_bucket

@@ -14,6 +14,10 @@ test_packages="libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev acl 
   curl jq procps sqlite3 postgresql-15 zlib1g-dev xz-utils user-mode-linux kmod iproute2
   systemd ceph-mon ceph-osd radosgw ceph-common"
 
+# The guest's image is compiled for 32 bits. (Node comes from Debian only where there is none.)
+guest_packages="gcc-multilib libc6-dev-i386 make flex bison bc zstd python3 dpkg-dev xz-utils"
+guest_test_packages="chromium qemu-system-x86"
+
 say() { printf '\n== %s\n' "$*"; }
 die() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
@@ -52,4 +56,14 @@ configure_and_build() {
     die "cmake failed"
   }
   (cd "$root" && cmake --build --preset "$preset" ${*:+--target "$@"})
+}
+
+# build_page_and_guest: what the daemon serves to browsers. A second run finds it made.
+build_page_and_guest() {
+  need_packages "$guest_packages"
+  command -v npm >/dev/null || need_packages "nodejs npm"
+  say "the page"
+  "$root/scripts/page.sh"
+  say "the guest: a kernel and PostgreSQL are compiled, which takes some minutes the first time"
+  "$root/vmrunner/guest/build.sh"
 }
