@@ -6,7 +6,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const web = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../../web");
-const { chromium } = createRequire(path.join(web, "package.json"))("playwright-core");
+const require = createRequire(path.join(web, "package.json"));
+const { chromium } = require("playwright-core");
+const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                "--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -22,6 +24,7 @@ export class Browser {
       viewport: { width: 1200, height: 760 },
       acceptDownloads: true,
     });
+    await browser.context.grantPermissions(["clipboard-read", "clipboard-write"]);
     return browser;
   }
 
@@ -65,4 +68,11 @@ export async function shows(page, expected, { terminal = 0, ms = TERMINAL_MS } =
   }
 }
 
-export const prompt = /[$#] *$/;
+/** What keeps people out, as axe-core sees it. */
+export async function axe(page) {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(() => window.axe.run(document));
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" ")}`);
+}
+
+export const prompt = /[$#]\s*$/;

@@ -24,7 +24,7 @@ export const postgres = signal<"unknown" | "starting" | "running" | "stopped">("
 export const kernelLines = signal<readonly string[]>([]);
 
 const KERNEL_LINES = 200;
-const IDLE_INSTRUCTIONS = 200_000; // in a look at the activity: a machine that only ticks
+const IDLE_INSTRUCTIONS = 600_000; // in a look at the activity: a machine that only ticks
 const LIGHT_MS = 300;
 
 export const remote = new RemoteMachine(worker);

@@ -1,6 +1,7 @@
 // Files of the image that are packed with zstd, unpacked while they go to the guest.
 
 const PIECE_BYTES = 256 << 10;
+const PACKED_BYTES = 128 << 10; // unpacked in one go
 const MAGIC = 0xfd2fb528;
 
 /** The content's size, if the frame's head tells it. */
@@ -16,17 +17,29 @@ function contentSize(bytes: Uint8Array): number | null {
   return kind === 2 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true));
 }
 
+/** In pieces that are worth a message. */
 async function* unpack(bytes: Uint8Array): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const { Decompress } = await import("fzstd");
-  let ready: Uint8Array<ArrayBuffer>[] = [];
-  const stream = new Decompress((piece) => ready.push(piece as Uint8Array<ArrayBuffer>));
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    const piece = bytes.subarray(at, at + PIECE_BYTES);
-    stream.push(piece, at + PIECE_BYTES >= bytes.length);
-    const pieces = ready;
-    ready = [];
-    yield* pieces;
+  let ready = new Uint8Array(PIECE_BYTES);
+  let filled = 0;
+  const full: Uint8Array<ArrayBuffer>[] = [];
+  const stream = new Decompress((piece) => {
+    for (let at = 0; at < piece.length; ) {
+      const part = piece.subarray(at, at + PIECE_BYTES - filled);
+      ready.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < PIECE_BYTES) continue;
+      full.push(ready);
+      ready = new Uint8Array(PIECE_BYTES);
+      filled = 0;
+    }
+  });
+  for (let at = 0; at < bytes.length; at += PACKED_BYTES) {
+    stream.push(bytes.subarray(at, at + PACKED_BYTES), at + PACKED_BYTES >= bytes.length);
+    yield* full.splice(0);
   }
+  if (filled > 0) yield ready.subarray(0, filled);
 }
 
 export function decompress(bytes: Uint8Array): {

@@ -215,8 +215,8 @@ export class Keeper {
     const changed = Object.entries(head.versions).filter(([fid, version]) => now[fid] !== version);
     if (changed.length === 0) return;
     throw new Error(
-      `Files that the saved machine has open have changed since (${String(changed.length)}): ` +
-        "it would overwrite them. Boot it anew instead.",
+      "Files that the saved machine has open have changed since: it would overwrite them. " +
+        "Boot it anew instead.",
     );
   }
 
@@ -229,8 +229,7 @@ export class Keeper {
     }
     if (failures.length > 0) {
       throw new Error(
-        `Files that the saved machine has open are gone (${String(failures.length)}): ` +
-          "boot it anew instead.",
+        "Files that the saved machine has open are gone: boot it anew instead.",
       );
     }
   }

@@ -93,6 +93,7 @@ export class ResumeClient {
   #unacknowledgedBytes = 0;
   #messageBytesMax = 0;
   #graceSeconds = 0;
+  #adopted = false; // the state is another client's, and not on any server yet
   readonly #sent = new Map<number, Sent>(); // numbered and not answered, ascending
   #queued: Uint8Array[] = []; // requests without a number yet
   readonly #changes = new Changes(); // answered, not known to be durable
@@ -142,7 +143,7 @@ export class ResumeClient {
 
   /** Goes on with what another client had: the next Hello asks for a new session for it. */
   adopt(state: ClientState): void {
-    this.#id = NO_SESSION;
+    this.#adopted = true;
     // One that has numbered nothing yet would be taken for a client without a past.
     this.#lastSent = Math.max(state.lastSent, 1);
     this.#messageBytesMax = state.messageBytesMax;
@@ -262,7 +263,8 @@ export class ResumeClient {
       return true;
     }
     const isFirst = welcome.outcome === Outcome.new && this.#lastSent === 0;
-    if (!isFirst) ++this.counts.rebuilt;
+    if (!isFirst && !this.#adopted) ++this.counts.rebuilt;
+    this.#adopted = false;
     this.#id = welcome.id.slice();
     this.#began = welcome.began;
     this.#received = 0;

@@ -101,6 +101,8 @@ const STATES: Record<string, { text: string; kind: string }> = {
   closed: { text: "Not connected", kind: "off" },
 };
 
+const plural = (count: number, what: string) => `${String(count)} ${what}${count === 1 ? "" : "s"}`;
+
 function ConnectionState() {
   const told = connection.value;
   const isOff = phase.value === "off" || phase.value === "failed";
@@ -118,11 +120,11 @@ function ConnectionState() {
         </span>
       )}
       {lost > 0 && (
-        <strong class="error">{lost} changes could not be brought back</strong>
+        <strong class="error">{plural(lost, "change")} could not be brought back</strong>
       )}
       {told && told.undurable > 0 && (
         <span class="minor" title="They survive a crash of the server while this page is open">
-          {told.undurable} changes not in the bucket yet
+          {plural(told.undurable, "change")} not in the bucket yet
         </span>
       )}
     </span>

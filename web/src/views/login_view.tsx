@@ -19,7 +19,7 @@ export function LoginView() {
   };
   if (!session.value?.login_possible) {
     return (
-      <div class="cover page">
+      <main class="cover page">
         <div class="card" role="alert">
           <h1>You may not come in</h1>
           <p>
@@ -27,11 +27,11 @@ export function LoginView() {
             <code> servers.webui.password</code>, or <code>servers.webui.uid</code> to your user.
           </p>
         </div>
-      </div>
+      </main>
     );
   }
   return (
-    <div class="cover page">
+    <main class="cover page">
       <form
         class="card"
         onSubmit={(event) => {
@@ -62,6 +62,6 @@ export function LoginView() {
           Log in
         </button>
       </form>
-    </div>
+    </main>
   );
 }

@@ -86,10 +86,10 @@ function Tools() {
         </button>
       </span>
       <span class="group" role="group" aria-label="Font size">
-        <button type="button" aria-label="Smaller font" onClick={() => { changeFontSize(-1); }}>
+        <button type="button" aria-label="A−, smaller font" onClick={() => { changeFontSize(-1); }}>
           A−
         </button>
-        <button type="button" aria-label="Larger font" onClick={() => { changeFontSize(1); }}>
+        <button type="button" aria-label="A+, larger font" onClick={() => { changeFontSize(1); }}>
           A+
         </button>
       </span>
