@@ -41,7 +41,6 @@ mkdir -p "$out.new"
 for result in "${results[@]}"; do
   cp "$result"/* "$out.new/"
 done
-cp "$guest/node_modules/v86/build/v86.wasm" "$out.new/"
 python3 "$guest/manifest.py" write "$out.new" "$guest"
 # Files are replaced one by one, the manifest last: who reads meanwhile sees old or new ones.
 mv "$out.new/manifest.json" "$out/manifest.json.new"

@@ -36,8 +36,8 @@ make_compiler() {
   echo 'INPUT(-l:libstatic-edit.a -l:libstatic-bsd.a -l:libstatic-md.a -l:libstatic-tinfo.a)' \
     >"$work/lib/libedit.so"
   cp -r "$work/sysroot/usr/include/editline" "$work/include/"
-  # SSE2 instead of the x87, which emulators are slow at; programs at fixed addresses, since i386 has
-  # no register to spare for what position-independent ones need.
+  # SSE2 instead of the x87, which emulators are slow at; programs at fixed addresses, since i386
+  # has no register to spare for what position-independent ones need.
   cat >"$work/cc/guest-cc" <<SCRIPT
 #!/bin/sh
 exec gcc -m32 -march=i686 -msse2 -mfpmath=sse -fno-pie -ffile-prefix-map="$work"=. \\

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Takes the prepared state of the machine in v86. Prints the directory of the result:
-# state.bin.zst, bios.bin, vgabios.bin, vmlinuz, initramfs.gz
+# state.bin.zst, bios.bin, vgabios.bin, v86.wasm, vmlinuz, initramfs.gz
 #   state.sh KERNEL_DIR INITRAMFS_DIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$guest/machine.conf"
@@ -14,7 +14,7 @@ if ! built state "$key"; then
   work=$(mktemp -d "$cache/state-work.XXXXXX")
   dpkg-deb -x "$cache/packages/seabios.all" "$work"
   cp "$work/usr/share/seabios/bios.bin" "$work/usr/share/seabios/vgabios.bin" "$result"
-  cp "$1/vmlinuz" "$2/initramfs.gz" "$result"
+  cp "$1/vmlinuz" "$2/initramfs.gz" "$guest/node_modules/v86/build/v86.wasm" "$result"
   rm -rf "$work"
   say 'state: booting the guest in v86'
   node "$guest/state.mjs" "$result" "$V86_COMMAND_LINE $STATE_COMMAND_LINE" "$MEMORY_MIB" \
