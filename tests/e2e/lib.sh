@@ -11,7 +11,7 @@ declare -A pids=()
 if [ "$(id -u)" = 0 ] &&
   ! setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$cairn"; then
   mkdir "$work/bin"
-  for program in cairn posix_suite fsx_like dir_stress; do
+  for program in cairn cairn-vm resume_work posix_suite fsx_like dir_stress; do
     [ ! -e "$bin/$program" ] || cp "$bin/$program" "$work/bin/"
   done
   cairn=$work/bin/cairn

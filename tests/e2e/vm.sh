@@ -1,0 +1,146 @@
+#!/bin/bash
+# cairn-vm: a machine under QEMU on a volume. Needs QEMU and the guest's image (by
+# vmrunner/guest/build.sh; IMAGE names its directory). LARGE=1: a gigabyte instead of 64 MB.
+build=$(dirname "$(realpath "$1")")
+: "${IMAGE:=$build/../../guest}" "${LARGE:=0}"
+if [ ! -e "$IMAGE/manifest.json" ] || ! command -v qemu-system-i386 >/dev/null; then
+  echo "skipped: no image of the guest, or no QEMU"
+  exit 77
+fi
+. "$(dirname "$0")/lib.sh" "$@"
+
+vm=$bin/cairn-vm
+export XDG_CACHE_HOME=$work/home
+mkdir "$work/mnt" "$XDG_CACHE_HOME"
+volume=(--storage "file://$work/bucket" --cache-dir "$work/cache")
+expect() { [ "$2" = "$3" ] || fail "$1: '$2' and not '$3'"; }
+machine() { "$vm" run --url "$url" --image "$IMAGE" "$@"; }
+# gives STATUS TEXT COMMAND...: fails by itself, with a sentence that has the text in it.
+gives() {
+  local expected=$1 text=$2 got=0
+  shift 2
+  "$@" >"$work/said" 2>&1 || got=$?
+  expect "$text" "$got" "$expected"
+  grep -q "$text" "$work/said" || fail "it does not say '$text' but: $(cat "$work/said")"
+  expect "lines for $text" "$(wc -l <"$work/said")" 1
+}
+has_lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
+
+start a "${volume[@]}" --mount "$work/mnt" --web 127.0.0.1:0
+url=$(grep -o 'ready web http://[0-9.:]*' "$work/a.log" | cut -d' ' -f3)
+chmod 777 "$work/mnt"
+
+say "a command"
+echo "from the mount" >"$work/mnt/hello"
+expect "what the mount wrote" "$(machine --exec 'cat /mnt/hello' 2>"$work/vm.log")" "from the mount"
+for _ in 1 2 3; do
+  begin=${EPOCHREALTIME/./}
+  machine --exec true || fail "true failed"
+  echo "$(((${EPOCHREALTIME/./} - begin) / 1000))"
+done >"$work/times"
+say "start, true, and stop in order: $(sort -n "$work/times" | head -1) ms at best"
+for status in 0 1 42 255; do
+  got=0
+  machine --exec "exit $status" || got=$?
+  expect "the status" "$got" "$status"
+done
+got=0
+machine --exec 'kill -9 $$' || got=$?
+expect "the status of what was killed" "$got" 137
+expect "standard output" "$(machine --exec 'echo out; echo err >&2' 2>"$work/err")" out
+expect "standard error" "$(cat "$work/err")" err
+expect "a variable" "$(machine --env "X=it's a 'b'" --exec 'echo "$X"')" "it's a 'b'"
+expect "standard input" "$(echo in | machine --stdin --exec cat)" in
+expect "bytes" "$(machine --exec 'printf "\0\r\n\377"' | od -An -tx1 | tr -d ' \n')" 000d0aff
+expect "the user" "$(machine --user user --uid 4711 --gid 4712 --exec 'echo x >/mnt/u; id -u')" 4711
+expect "the file's owner" "$(stat -c %u:%g "$work/mnt/u")" 4711:4712
+
+say "the terminal"
+/usr/bin/python3 "$here/vm_terminal.py" "$vm" run --url "$url" --image "$IMAGE" ||
+  fail "the terminal"
+
+say "large files"
+[ "$LARGE" = 1 ] && megabytes=1024 || megabytes=64
+head -c "${megabytes}M" /dev/urandom >"$work/mnt/large"
+sum=$(sha256sum <"$work/mnt/large")
+expect "read" "$(machine --exec 'sha256sum </mnt/large')" "$sum"
+machine --exec 'cp /mnt/large /mnt/copy' || fail "cp"
+expect "written" "$(sha256sum <"$work/mnt/copy")" "$sum"
+expect "to standard output" "$(machine --exec 'cat /mnt/large' | sha256sum)" "$sum"
+
+say "several at once"
+for i in 1 2 3; do
+  machine --exec "echo $i >/mnt/at-once-$i" &
+  pids[vm$i]=$!
+done
+for i in 1 2 3; do
+  wait_for "vm$i"
+  expect "the status" "$status" 0
+  expect "what it wrote" "$(cat "$work/mnt/at-once-$i")" "$i"
+done
+
+say "a port of the guest's"
+machine --forward 18099:7 --exec 'echo pong | nc -l -p 7' &
+pids[vm]=$!
+reach() { [ "$(timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/18099; head -1 <&3' 2>&1)" = pong ]; }
+until_true 30 reach || fail "nobody answers at the port"
+wait_for vm
+
+say "a stop in order"
+machine --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out" &
+pids[vm]=$!
+until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+stop vm
+expect "the status" "$status" 143
+expect "what was written last" "$(cat "$work/mnt/late")" late
+
+say "what cannot be"
+gives 125 'no connection' "$vm" run --url ws://127.0.0.1:1 --image "$IMAGE" --exec true
+gives 125 'no such WebSocket' "$vm" run --url "$url/none" --image "$IMAGE" --exec true
+gives 125 'begins with ws://' "$vm" run --url nonsense --image "$IMAGE" --exec true
+gives 125 'no guest image' "$vm" run --url "$url" --image "$work" --exec true
+gives 125 'QEMU is missing' env PATH="$work" "$vm" run --url "$url" --image "$IMAGE" --exec true
+stop a
+printf '[storage]\nurl = "file://%s"\n[servers.webui]\npassword = "sesame"\n' "$work/bucket" \
+  >"$work/c.toml"
+chmod 600 "$work/c.toml"
+start b -c "$work/c.toml" --cache-dir "$work/cache" --web 127.0.0.1:0
+url=$(grep -o 'ready web http://[0-9.:]*' "$work/b.log" | cut -d' ' -f3)
+if [ "$(id -u)" = 0 ] && setpriv --reuid 61002 --regid 61002 --clear-groups test -r "$IMAGE/vmlinuz"
+then
+  stranger=(setpriv --reuid 61002 --regid 61002 --clear-groups env HOME=/nowhere
+    XDG_CACHE_HOME=/nowhere "$vm" run --url "$url" --image "$IMAGE")
+  gives 125 'without its password or a token' "${stranger[@]}" --exec true
+  echo sesame >"$work/token"
+  chmod 644 "$work/token"
+  expect "with the password" "$("${stranger[@]}" --token-file "$work/token" --exec 'id -u')" 61002
+fi
+
+say "a daemon that restarts, and one that is killed, under load"
+port=${url##*:}
+cat >"$work/load.sh" <<'LOAD'
+mkdir -p /mnt/load
+for i in $(seq 60); do
+  head -c 700000 /dev/urandom >/tmp/one
+  cp /tmp/one /mnt/load/$i || exit 1
+  [ $((i % 5)) != 0 ] || sync /mnt/load/$i || exit 2
+  (cd /tmp && sha256sum <one | sed "s/-/$i/")
+done
+sync
+LOAD
+machine --exec "$(cat "$work/load.sh")" >"$work/sums" 2>"$work/vm.log" &
+pids[vm]=$!
+for i in 1 2 3 4 5 6; do
+  until_true 60 has_lines "$work/sums" $((i * 7)) || fail "the machine does not get on"
+  if [ $((i % 2)) = 0 ]; then stop b; else kill_hard b; fi
+  start b -c "$work/c.toml" --cache-dir "$work/cache" --web "127.0.0.1:$port"
+done
+wait_for vm
+expect "the status after all this" "$status" 0
+expect "files" "$(wc -l <"$work/sums")" 60
+stop b
+rm -rf "$work/cache"
+start c "${volume[@]}" --mount "$work/mnt"
+(cd "$work/mnt/load" && sha256sum --quiet -c "$work/sums") || fail "a file is another"
+stop c
+say "passed"
