@@ -63,6 +63,12 @@ std::optional<GuestMessage> decode_guest_message(std::string_view line) {
   message.file = text_of(object, "file");
   message.stream = number_of<unsigned>(object, "stream");
   message.bytes = number_of<std::uint64_t>(object, "bytes");
+  message.part = number_of<std::uint32_t>(object, "part");
+  if (const auto pages = object.find("pages"); pages != object.end() && pages->is_array()) {
+    for (const auto& page : *pages) {
+      message.pages.push_back(page.is_number_unsigned() ? page.get<std::uint32_t>() : UINT32_MAX);
+    }
+  }
   return message;
 }
 

@@ -30,6 +30,8 @@ struct GuestMessage {
   std::string text, file;   // of events
   unsigned stream = 0;
   std::uint64_t bytes = 0;
+  std::uint32_t part = 0;
+  std::vector<std::uint64_t> pages;
 };
 /// None: no line of the guest's. What is missing in it is left empty.
 [[nodiscard]] std::optional<GuestMessage> decode_guest_message(std::string_view line);

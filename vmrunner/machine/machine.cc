@@ -64,9 +64,14 @@ Machine::Machine(const RunOptions& options, const GuestImage& image, std::string
       away_(io_),
       input_(io_),
       input_bytes_(kInputBytes, '\0'),
-      files_(
-          image, [this](std::string bytes) { ports_[kControlPort]->send(std::move(bytes)); },
-          [this](std::string_view verb, const Values& values) { command(verb, values); }) {
+      files_(image,
+             {.send = [this](std::string bytes) { ports_[kControlPort]->send(std::move(bytes)); },
+              .command = [this](std::string_view verb,
+                                const Values& values) { command(verb, values); },
+              .write_memory =
+                  [this](std::uint64_t address, std::string_view bytes) {
+                    return memory_.write(address, bytes);
+                  }}) {
   signals_.add(SIGCHLD);
   signals_.add(SIGWINCH);
 }
@@ -131,8 +136,10 @@ Result<void> Machine::boot(Accelerator accelerator) {
   control_line_.clear();
   answers_.clear();
   make_ports();
-  TRY(pid_, spawn_qemu(qemu_arguments(qemu_, image_, options_, accelerator, directory_),
-                       directory_ + "/qemu.log"));
+  TRY(memory_, GuestMemory::make(std::uint64_t(options_.memory_mib) << 20));
+  TRY(pid_,
+      spawn_qemu(qemu_arguments(qemu_, image_, options_, accelerator, directory_, memory_.path()),
+                 directory_ + "/qemu.log"));
   const bool probing =
       accelerator == Accelerator::kKvm && options_.accelerator == Accelerator::kAuto;
   timer_.expires_after(probing ? Duration(kKvmBootMax) : Duration(kBootMax));

@@ -14,6 +14,7 @@
 
 #include "fsd/base/random.h"
 #include "vmrunner/machine/bridge.h"
+#include "vmrunner/machine/guest_memory.h"
 #include "vmrunner/machine/host_files.h"
 #include "vmrunner/machine/port.h"
 #include "vmrunner/machine/qemu.h"
@@ -83,6 +84,7 @@ class Machine {
   std::unique_ptr<Bridge> bridge_;
   std::unique_ptr<Terminal> terminal_;
   std::array<std::shared_ptr<Port>, std::size(kPorts)> ports_;
+  GuestMemory memory_;
   HostFiles files_;
   Accelerator accelerator_ = Accelerator::kTcg;
   pid_t pid_ = -1;

@@ -17,12 +17,11 @@ inline constexpr const char* kPorts[] = {"terminal", "control", "out", "err", "i
 inline constexpr std::size_t kTerminalPort = 0, kControlPort = 1, kOutPort = 2, kErrPort = 3,
                              kInPort = 4;
 
-/// QEMU's arguments, for a machine whose ports are Unix sockets in `directory`.
-[[nodiscard]] std::vector<std::string> qemu_arguments(const std::string& program,
-                                                      const GuestImage& image,
-                                                      const RunOptions& options,
-                                                      Accelerator accelerator,
-                                                      const std::string& directory);
+/// QEMU's arguments, for a machine whose ports are Unix sockets in `directory`, and whose memory is
+/// the file `memory`.
+[[nodiscard]] std::vector<std::string> qemu_arguments(
+    const std::string& program, const GuestImage& image, const RunOptions& options,
+    Accelerator accelerator, const std::string& directory, const std::string& memory);
 
 /// Where QEMU is. Fails with: ENOENT, in a sentence that says what to install.
 Result<std::string> find_qemu();

@@ -1,0 +1,50 @@
+#include "vmrunner/machine/guest_memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace cairn::vm {
+
+Result<GuestMemory> GuestMemory::make(std::uint64_t bytes) {
+  GuestMemory memory;
+  memory.file_ = UniqueFd(memfd_create("cairn-vm", 0));  // the child inherits it
+  if (!memory.file_ || ftruncate(memory.file_.get(), static_cast<off_t>(bytes)) != 0) {
+    return system_error(errno, "no memory for the machine", std::to_string(bytes) + " bytes");
+  }
+  void* const mapped =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.file_.get(), 0);
+  if (mapped == MAP_FAILED) return system_error(errno, "no memory for the machine", "mmap");
+  memory.memory_ = static_cast<std::uint8_t*>(mapped);
+  memory.bytes_ = bytes;
+  return memory;
+}
+
+GuestMemory::GuestMemory(GuestMemory&& other) noexcept
+    : file_(std::move(other.file_)),
+      memory_(std::exchange(other.memory_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)) {}
+
+GuestMemory& GuestMemory::operator=(GuestMemory&& other) noexcept {
+  std::swap(file_, other.file_);
+  std::swap(memory_, other.memory_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+GuestMemory::~GuestMemory() {
+  if (memory_ != nullptr) munmap(memory_, bytes_);
+}
+
+bool GuestMemory::write(std::uint64_t address, std::string_view bytes) {
+  if (address > bytes_ || bytes.size() > bytes_ - address) return false;
+  std::memcpy(memory_ + address, bytes.data(), bytes.size());
+  return true;
+}
+
+std::string GuestMemory::path() const { return "/proc/self/fd/" + std::to_string(file_.get()); }
+
+}  // namespace cairn::vm
