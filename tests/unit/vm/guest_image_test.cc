@@ -73,7 +73,7 @@ TEST_F(GuestImageTest, QemuGetsWhatWasAskedFor) {
   options.memory_mib = 256;
   options.forwards = {{8080, 80}, {5433, 5432}};
   const auto arguments =
-      qemu_arguments("qemu", *GuestImage::open(directory), options, Accelerator::kTcg, "/d");
+      qemu_arguments("qemu", *GuestImage::open(directory), options, Accelerator::kTcg, "/d", "/m");
   const auto has = [&arguments](const std::string& argument) {
     return std::ranges::find(arguments, argument) != arguments.end();
   };
@@ -83,7 +83,8 @@ TEST_F(GuestImageTest, QemuGetsWhatWasAskedFor) {
           "hostfwd=tcp:127.0.0.1:5433-:5432"));
   EXPECT_TRUE(has("console=ttyS0 cairn.control=hvc1 cairn.terminals=hvc0"));
   EXPECT_TRUE(has("socket,id=in,path=/d/in"));
-  EXPECT_TRUE(has("pc,accel=tcg"));
+  EXPECT_TRUE(has("pc,memory-backend=ram,accel=tcg"));
+  EXPECT_TRUE(has("memory-backend-file,id=ram,share=on,size=256M,mem-path=/m"));
 }
 
 }  // namespace
