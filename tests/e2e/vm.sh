@@ -116,6 +116,25 @@ then
   expect "with the password" "$("${stranger[@]}" --token-file "$work/token" --exec 'id -u')" 61002
 fi
 
+say "TLS"
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost -keyout "$work/key" -out "$work/cert" 2>"$work/openssl.log"
+/usr/bin/python3 "$here/tls_relay.py" "$work/cert" "$work/key" "${url##*:}" >"$work/tls.port" &
+pids[tls]=$!
+until_true 20 has_lines "$work/tls.port" 1 || fail "no TLS"
+tls_port=$(cat "$work/tls.port")
+secure=wss://localhost:$tls_port
+stop b
+sed -i "s/^password.*/&\nhosts = [\"localhost:$tls_port\", \"${url#http://}\"]/" "$work/c.toml"
+start b -c "$work/c.toml" --cache-dir "$work/cache" --web "${url#http://}"
+expect "over TLS" "$("$vm" run --url "$secure" --ca-file "$work/cert" --image "$IMAGE" \
+  --exec 'cat /mnt/hello')" "from the mount"
+gives 125 'not to be believed' "$vm" run --url "$secure" --image "$IMAGE" --exec true
+gives 125 'not to be believed' "$vm" run --url "wss://127.0.0.1:$tls_port" --ca-file "$work/cert" \
+  --image "$IMAGE" --exec true
+gives 125 'no certificates' "$vm" run --url "$secure" --ca-file "$work/none" --image "$IMAGE" \
+  --exec true
+
 say "a daemon that restarts, and one that is killed, under load"
 port=${url##*:}
 cat >"$work/load.sh" <<'LOAD'
@@ -140,6 +159,23 @@ expect "the status after all this" "$status" 0
 expect "files" "$(wc -l <"$work/sums")" 60
 stop b
 rm -rf "$work/cache"
+
+say "PostgreSQL"
+start d "${volume[@]}" --web 127.0.0.1:0
+url=$(grep -o 'ready web http://[0-9.:]*' "$work/d.log" | cut -d' ' -f3)
+for round in first second; do
+  "$vm" postgres --url "$url" --image "$IMAGE" --port 18098 >"$work/pg.out" 2>"$work/pg.log" &
+  pids[pg]=$!
+  until_true 180 has_lines "$work/pg.out" 1 || fail "no PostgreSQL"
+  if command -v psql >/dev/null; then
+    sql="create table if not exists t (x text); insert into t values ('$round'); select x from t"
+    psql -qAt "$(cat "$work/pg.out")" -c "$sql" >"$work/rows" || fail "psql"
+  fi
+  stop pg
+  expect "its status" "$status" 143
+done
+[ ! -e "$work/rows" ] || expect "rows" "$(tr '\n' ' ' <"$work/rows")" "first second "
+stop d
 start c "${volume[@]}" --mount "$work/mnt"
 (cd "$work/mnt/load" && sha256sum --quiet -c "$work/sums") || fail "a file is another"
 stop c
