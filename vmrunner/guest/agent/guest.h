@@ -50,7 +50,9 @@ int set_users(uint32_t uid, uint32_t gid);
 int mount_volume(void);
 int unmount_volume(bool force);
 void mount_system(void);
-void boot_from_volume(void);  // the calling process becomes the new system's init
+void boot_from_volume(void);  // a child goes on; the calling process becomes the new system's init
+extern bool on_volume;        // since then
+void enter_volume(void);      // this process, too: its root is the new system's
 
 // --- terminals.c: a shell on each terminal
 void terminals_start(void);

@@ -47,7 +47,7 @@ static void finish(struct job* job) {
   *job = (struct job){0};
 }
 
-static struct job* start(const char* command, unsigned long id, bool as_root) {
+static struct job* start(const char* command, unsigned long id, bool as_root, bool volume) {
   struct job* job = jobs;
   while (job < jobs + kJobs && job->pid) ++job;
   int ends[2];
@@ -62,6 +62,7 @@ static struct job* start(const char* command, unsigned long id, bool as_root) {
     dup2(open("/dev/null", O_RDONLY), 0);
     dup2(ends[1], 1);
     dup2(ends[1], 2);
+    if (volume) enter_volume();
     become_user(as_root);
     execl("/bin/sh", "sh", "-c", command, (char*)NULL);
     _exit(127);
@@ -77,7 +78,7 @@ void job_run(const struct request* request) {
   const char* command = argument(request, "command");
   const char* user = argument(request, "user");
   const bool as_root = user && strcmp(user, "root") == 0;
-  if (!command || !start(command, request->id, as_root)) {
+  if (!command || !start(command, request->id, as_root, true)) {
     reply_error(request->id, "run", command ? errno : EINVAL);
   }
 }
@@ -116,7 +117,7 @@ bool job_ended(pid_t pid, int status) {
 }
 
 void go_down(bool again, unsigned long id) {
-  struct job* job = start("exec /sbin/down", id, true);
+  struct job* job = start("exec /sbin/down", id, true, false);
   if (!job) return reply_error(id, "poweroff", errno);
   job->going_down = true;
   job->again = again;

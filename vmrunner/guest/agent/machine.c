@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 bool mounted;
@@ -107,6 +108,8 @@ int set_users(uint32_t uid, uint32_t gid) {
   return error;
 }
 
+bool on_volume;
+
 int mount_volume(void) {
   mkdir(settings.target, 0755);
   unsigned long flags = MS_NOSUID | MS_NODEV;
@@ -128,15 +131,24 @@ int unmount_volume(bool force) {
 
 // The directory of the volume becomes the root, as switch_root does it, but for the emptying of the
 // initramfs: a child goes on as the server of the control line, and sees the old root for ever,
-// while process 1 becomes the init that the directory brings.
+// while process 1 becomes the init that the directory brings. Where there is none (a debootstrap of
+// the smallest kind), process 1 only buries the dead.
 void boot_from_volume(void) {
   char path[2 * kSmall + 8];
+  int ready[2];
   snprintf(path, sizeof path, "%s/%s", settings.target, settings.root);
   if (access(path, X_OK)) {
     tell("{\"event\":\"error\",\"step\":\"root\",\"errno\":%u}", (unsigned long)errno);
     return;
   }
-  if (fork() == 0) return;
+  if (pipe2(ready, O_CLOEXEC)) return;
+  if (fork() == 0) {
+    close(ready[1]);
+    (void)!read(ready[0], path, 1);  // until process 1 has its new root
+    close(ready[0]);
+    on_volume = true;
+    return;
+  }
   const char* kept[] = {"/proc", "/sys", "/dev", "/run", "/tmp"};
   if (mount(path, "/newroot", NULL, MS_BIND, NULL)) _exit(1);
   for (size_t i = 0; i < sizeof kept / sizeof *kept; ++i) {
@@ -145,9 +157,13 @@ void boot_from_volume(void) {
     mount(kept[i], path, NULL, MS_BIND | MS_REC, NULL);
   }
   if (chdir("/newroot") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".")) _exit(1);
-  const char* inits[] = {"/sbin/init", "/bin/init", "/bin/sh"};
-  for (size_t i = 0; i < sizeof inits / sizeof *inits; ++i) {
-    execl(inits[i], inits[i], (char*)NULL);
+  execl("/sbin/init", "/sbin/init", (char*)NULL);
+  close(ready[1]);
+  for (;;) {
+    if (wait(NULL) < 0) pause();
   }
-  _exit(1);
+}
+
+void enter_volume(void) {
+  if (on_volume && (chroot("/proc/1/root") || chdir("/"))) _exit(127);
 }

@@ -44,7 +44,7 @@ void become_user(bool as_root) {
   setenv("ENV", "/etc/shrc", 1);
   setenv("LANG", "C.UTF-8", 1);
   setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-  if (chdir(mounted ? settings.target : getenv("HOME"))) (void)!chdir("/");
+  if (chdir(mounted && !on_volume ? settings.target : getenv("HOME"))) (void)!chdir("/");
 }
 
 static void default_signals(void) {
@@ -92,7 +92,10 @@ static void run_shell(int index) {
   fchmod(fd, 0620);
   for (int i = 0; i < 3; ++i) dup2(fd, i);
   if (fd > 2) close(fd);
-  become_user(false);
+  enter_volume();
+  // A system of the volume has users of its own; whoever boots it is its administrator.
+  become_user(on_volume);
+  if (on_volume) execl("/bin/bash", "-bash", (char*)NULL);
   execl("/bin/sh", "-sh", (char*)NULL);
   _exit(1);
 }
