@@ -6,7 +6,8 @@
 . "$guest/machine.conf"
 
 need node npm zstd
-key=$(key_of "$1" "$2" "$guest/machine.conf" "$guest"/{machine,control,screens,state}.mjs "$guest/state.sh" \
+key=$(key_of "$1" "$2" "$guest/machine.conf" "$guest"/{machine,control,screens,state}.mjs \
+  "$guest/state.sh" \
   "$guest/package-lock.json" "$(readlink "$cache/packages/seabios.all")")
 if ! built state "$key"; then
   (cd "$guest" && npm ci --no-audit --no-fund >"$cache/npm.log" 2>&1) ||

@@ -35,7 +35,7 @@ std::int64_t wall_clock_ms() {
 
 /// The command's own streams go over ports of bytes, which no terminal changes.
 std::string script_of(const RunOptions& options) {
-  std::string inner = "cd /mnt; ";
+  std::string inner = "cd /mnt 2>/dev/null; ";
   for (const auto& [name, value] : options.environment) {
     inner += "export " + name + "=" + shell_word(value) + "; ";
   }
@@ -79,6 +79,8 @@ void Machine::on_event(const GuestMessage& event) {
     end();
   } else if (event.event == "reboot") {
     again_ = true;
+  } else if (event.event == "error" && event.step == "root") {
+    fail(guest_error("the volume has no such directory to be the machine's root", options_.root));
   } else if (event.event == "told") {
     if (is_interactive()) Terminal::say(event.text);
   } else {
