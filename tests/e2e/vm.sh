@@ -68,6 +68,19 @@ machine --exec 'cp /mnt/large /mnt/copy' || fail "cp"
 expect "written" "$(sha256sum <"$work/mnt/copy")" "$sum"
 expect "to standard output" "$(machine --exec 'cat /mnt/large' | sha256sum)" "$sum"
 
+say "a root on the volume"
+machine --user root --exec '
+  mkdir -p /mnt/system/bin /mnt/system/sbin /mnt/system/root
+  cp -L /bin/busybox /mnt/system/bin/ && for name in sh env cat sleep echo; do
+    ln -s busybox /mnt/system/bin/$name
+  done
+  printf "#!/bin/sh\necho it >/started\nexec sleep 100000\n" >/mnt/system/sbin/init
+  chmod 755 /mnt/system/sbin/init' || fail "no system was made"
+expect "its own root" "$(machine --root /system --user root --exec \
+  'until [ -s /started ]; do sleep 0.1; done; cat /started')" it
+expect "what it wrote" "$(cat "$work/mnt/system/started")" it
+gives 125 'no such directory' "$vm" run --url "$url" --image "$IMAGE" --root /none --exec true
+
 say "several at once"
 for i in 1 2 3; do
   machine --exec "echo $i >/mnt/at-once-$i" &
