@@ -19,6 +19,9 @@ while [ $# -gt 0 ]; do
 done
 need make gcc perl zstd setpriv
 . "$options"
+# Every server of the family finds its files from where its program lies. It is compiled for a path
+# with "postgres" in it, since below others modules and data go into directories deeper down.
+[ "$NAME" = postgres ] || CONFIGURE+=" --prefix=/mnt/postgres"
 log=$cache/$NAME.log
 packages=$cache/packages
 
@@ -138,6 +141,7 @@ if ! built "$NAME-tree" "$key"; then
     dpkg-source --no-check -x "$packages/postgresql-15.source"/*.dsc "$work/tree" >/dev/null 2>&1
   fi
   compile
+  [ -d "$work/install/mnt/$NAME" ] || mv "$work/install/mnt/postgres" "$work/install/mnt/$NAME"
   cp -a "$work/install" "$result/"
   rm -rf "$work/install"
   keep
