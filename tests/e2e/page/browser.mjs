@@ -61,7 +61,8 @@ export async function shows(page, expected, { terminal = 0, ms = TERMINAL_MS } =
     const text = await screenText(page, terminal);
     if (expected.test(text)) return text;
     if (Date.now() > end) {
-      const problems = page.problems.join("\n");
+      const told = await page.locator("#tools, .notices, #status").allInnerTexts();
+      const problems = [...told, ...page.problems].join("\n");
       throw new Error(`the terminal does not show ${expected}:\n${text}\n${problems}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 10));

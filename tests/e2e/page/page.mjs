@@ -209,7 +209,7 @@ test("PostgreSQL is one click away, and not in two machines at once", async () =
   await button(page, "PostgreSQL").click();
   await page.waitForTimeout(300);
   await picture(page, "postgres-starting");
-  await shows(page, /postgres[=#]+ *$/, { terminal: 2, ms: 120_000 });
+  await shows(page, /postgres=[#>]\s*$/, { terminal: 2, ms: 120_000 });
   console.log(`from the click to psql, first time: ${(Date.now() - begun) / 1000} s`);
   await type(page, "select 6*7 as answer;", /^ +42$/m, { terminal: 2 });
   await picture(page, "postgres");
@@ -222,7 +222,7 @@ test("PostgreSQL is one click away, and not in two machines at once", async () =
   await notice(page, "PostgreSQL is stopped").waitFor({ timeout: 60_000 });
   const again = Date.now();
   await button(page, "PostgreSQL").click();
-  await shows(page, /postgres[=#]+ *$/, { terminal: 2, ms: 60_000 });
+  await shows(page, /postgres=[#>]\s*$/, { terminal: 2, ms: 60_000 });
   console.log(`... and again: ${(Date.now() - again) / 1000} s`);
   await page.close();
 });

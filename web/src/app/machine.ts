@@ -27,7 +27,9 @@ const KERNEL_LINES = 200;
 const IDLE_INSTRUCTIONS = 600_000; // in a look at the activity: a machine that only ticks
 const LIGHT_MS = 300;
 
-export const remote = new RemoteMachine(worker);
+export const remote = new RemoteMachine(worker, (error) => {
+  notify("error", `${error.message}. Reload the page if the machine does not go on.`);
+});
 
 export const isRunning = computed(() => phase.value === "running");
 export const isBusy = computed(() => !["off", "failed", "running"].includes(phase.value));

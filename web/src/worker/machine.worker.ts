@@ -1,5 +1,6 @@
 // The worker that the machine runs in, with its connection, so that the page stays smooth and no
 // message of 9P waits for the page.
+import "./yielding";
 import wasmUrl from "../../node_modules/v86/build/v86.wasm?url";
 import { Host, type Activity, type HostEvents } from "../machine/host";
 import { SUBPROTOCOL } from "../resume/frames";

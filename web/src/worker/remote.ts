@@ -14,7 +14,10 @@ export class RemoteMachine {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(e: Error): void }>();
   readonly #listeners = new Map<string, (value: never) => void>();
 
-  constructor(private readonly worker: Worker) {
+  constructor(
+    private readonly worker: Worker,
+    private readonly failed: (error: Error) => void,
+  ) {
     worker.onmessage = (event: MessageEvent<Message>) => {
       this.#onMessage(event.data);
     };
@@ -22,6 +25,7 @@ export class RemoteMachine {
       const error = new Error(`The machine's worker failed: ${event.message || "no reason given"}`);
       for (const waiting of this.#waiting.values()) waiting.reject(error);
       this.#waiting.clear();
+      this.failed(error);
     };
   }
 
