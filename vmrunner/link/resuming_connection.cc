@@ -93,10 +93,13 @@ Duration ResumingConnection::next_pause() {
 }
 
 void ResumingConnection::finish(std::function<void()> done) {
+  if (!is_up()) {
+    stop();
+    return done();
+  }
   finished_ = std::move(done);
-  if (is_up()) client_.say_goodbye();
-  if (socket_) return socket_->close(kNormal);
-  on_end({});
+  client_.say_goodbye();
+  socket_->close(kNormal);
 }
 
 void ResumingConnection::stop() {

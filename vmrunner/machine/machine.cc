@@ -179,6 +179,9 @@ void Machine::on_signal(int number) {
           "size",
           {{"terminal", "0"}, {"cols", std::to_string(columns)}, {"rows", std::to_string(rows)}});
     }
+  } else if (number != 0 && leaving_) {
+    fail(Error(std::error_code(EINTR, std::generic_category()),
+               "stopped at once; what the guest had not written yet is lost"));
   } else if (number != 0) {
     leave(is_interactive() ? 0 : 128 + number);
   }
@@ -234,6 +237,10 @@ void Machine::end() {
   if (std::exchange(ending_, true)) return;
   timer_.cancel();
   away_.cancel();
+  if (const auto lost = bridge_->counts().lost; lost > 0) {
+    Terminal::say(std::to_string(lost) +
+                  " changes were undone by a crash of the daemon and could not be done again");
+  }
   bridge_->finish([this] { io_.stop(); });
 }
 
