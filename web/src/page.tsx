@@ -1,7 +1,7 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { connectScreens } from "./app/keyboard";
-import { boot, isRunning, phase } from "./app/machine";
+import { boot, isRunning, phase, remote } from "./app/machine";
 import { forgetPsql } from "./app/postgres";
 import { offerSaved } from "./app/saving";
 import { askSession, session, sessionError } from "./app/session";
@@ -36,6 +36,10 @@ async function begin(): Promise<void> {
     isStarted = true;
     // When the terminal has been laid out, and has its size.
     requestAnimationFrame(() => void boot());
+  });
+  // The machine has waited for the login.
+  effect(() => {
+    if (session.value?.authenticated) void remote.call("wake");
   });
   let isOffered = false;
   effect(() => {

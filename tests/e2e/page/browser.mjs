@@ -13,6 +13,7 @@ const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 export const TERMINAL_MS = 30_000;
+const POLL_MS = 50;
 
 export class Browser {
   static async start() {
@@ -65,7 +66,7 @@ export async function shows(page, expected, { terminal = 0, ms = TERMINAL_MS } =
       const problems = [...told, ...page.problems].join("\n");
       throw new Error(`the terminal does not show ${expected}:\n${text}\n${problems}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 

@@ -209,7 +209,7 @@ test("PostgreSQL is one click away, and not in two machines at once", async () =
   await button(page, "PostgreSQL").click();
   await page.waitForTimeout(300);
   await picture(page, "postgres-starting");
-  await shows(page, /postgres=[#>]\s*$/, { terminal: 2, ms: 120_000 });
+  await shows(page, /postgres=[#>]\s*$/, { terminal: 2, ms: 240_000 });
   console.log(`from the click to psql, first time: ${(Date.now() - begun) / 1000} s`);
   await type(page, "select 6*7 as answer;", /^ +42$/m, { terminal: 2 });
   await picture(page, "postgres");

@@ -112,6 +112,16 @@ export class Host {
 
   /** Starts a machine. Resolves when its shells are there; a failed mount is told in the answer. */
   async boot(settings: Settings): Promise<Answer> {
+    try {
+      return await this.#boot(settings);
+    } catch (error) {
+      await this.discard(true);
+      this.become("failed", error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  async #boot(settings: Settings): Promise<Answer> {
     const prepared = this.#prepared;
     this.#prepared = null;
     if (!prepared) await this.discard(true);
@@ -238,9 +248,7 @@ export class Host {
     this.#restart = false;
     await this.discard(true);
     if (again && this.settings) {
-      await this.boot({ ...this.settings, size: this.#size }).catch((error: unknown) => {
-        this.become("failed", error instanceof Error ? error.message : String(error));
-      });
+      await this.boot({ ...this.settings, size: this.#size }).catch(() => null);
     } else this.become("off");
   }
 
