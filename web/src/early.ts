@@ -20,7 +20,7 @@ function hasChosenMemory(): boolean {
   }
 }
 
-if (parameters.get("boot") !== "true" && !parameters.has("root") && !hasChosenMemory()) {
+if (parameters.get("boot") !== "true" && !hasChosenMemory()) {
   worker.postMessage({ id: 0, method: "prepare", values: [] } satisfies Call);
 }
 

@@ -138,8 +138,25 @@ test("a machine is saved on the volume itself and brought back from there", asyn
   await machine.stop();
 });
 
-test("the volume is the machine's root", async () => {
-  const machine = await boot({ cold: true, memoryMib: 96 });
+test("a machine with other memory than the prepared one boots cold", async () => {
+  const machine = await boot({ memoryMib: 96 });
   assert.match(await machine.run("grep MemTotal /proc/meminfo"), /^MemTotal: +[78]\d{4} kB/);
+  await machine.stop();
+});
+
+test("a directory of the volume is the machine's root", async () => {
+  const maker = await boot();
+  await maker.run(`mkdir -p /mnt/tree/bin /mnt/tree/sbin /mnt/tree/proc /mnt/tree/sys /mnt/tree/dev \\
+    /mnt/tree/run /mnt/tree/tmp && cp /bin/busybox /mnt/tree/bin/ && ln -s busybox /mnt/tree/bin/sh &&
+    printf '#!/bin/sh\\necho up >/started\\nexec sleep 1000\\n' >/mnt/tree/sbin/init &&
+    chmod +x /mnt/tree/sbin/init && ln -s /bin/busybox /mnt/tree/bin/sleep`);
+  await maker.stop();
+  const machine = new NodeMachine(daemon.url);
+  machines.push(machine);
+  const answer = await machine.boot({ root: "/tree" });
+  assert.equal(answer.ok, true, answer.error);
+  const end = Date.now() + 30_000;
+  while (!fs.existsSync(onMount("tree/started")) && Date.now() < end) await pause(50);
+  assert.equal(fs.readFileSync(onMount("tree/started"), "utf8"), "up\n");
   await machine.stop();
 });

@@ -143,7 +143,7 @@ export class Host {
   async #load(settings: Settings, carrier: Carrier): Promise<Machine> {
     const manifest = await this.loadManifest();
     const memoryMib = settings.memoryMib || manifest.memory_mib;
-    const isCold = settings.cold || settings.root !== "" || memoryMib !== manifest.memory_mib;
+    const isCold = settings.cold || memoryMib !== manifest.memory_mib;
     const image = isCold ? await this.#coldImage(manifest) : await this.#preparedImage(manifest);
     if (isCold) this.become("booting");
     const machine = this.makeMachine(image, memoryMib, carrier);
