@@ -38,7 +38,9 @@ remote.on("phase", (told) => {
   performance.mark(`machine-${told.phase}`);
   phase.value = told.phase;
   detail.value = told.detail;
-  if (told.phase === "off") postgres.value = "unknown";
+  if (told.phase !== "off") return;
+  postgres.value = "unknown";
+  cpuBusy.value = volumeBusy.value = false;
 });
 remote.on("progress", (told) => {
   progress.value = told;

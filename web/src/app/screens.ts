@@ -90,7 +90,8 @@ export class Screen {
 
   write(bytes: Uint8Array): void {
     this.terminal.write(bytes);
-    if (!this.#isShown) this.hasNews.value = true;
+    // The first prompt of a terminal that nobody has looked at yet is no news.
+    if (!this.#isShown && this.#place) this.hasNews.value = true;
   }
 
   reset(): void {

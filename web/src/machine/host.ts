@@ -135,8 +135,10 @@ export class Host {
     await machine.emulator.run();
     if (this.phase === "booting") await machine.booted;
     this.become("starting");
+    const told = this.#size;
     const answer = await machine.start(this.#startValues(settings));
     this.become("running", answer.ok ? "" : this.explain(answer));
+    if (this.#size !== told) this.resize(this.#size);
     return answer;
   }
 
