@@ -83,7 +83,7 @@ Result<std::string> find_qemu() {
   std::string rest = path == nullptr ? "/usr/bin" : path;
   while (!rest.empty()) {
     const std::size_t colon = rest.find(':');
-    const std::string program = rest.substr(0, colon) + "/" + kProgram;
+    std::string program = rest.substr(0, colon) + "/" + kProgram;
     if (access(program.c_str(), X_OK) == 0) return program;
     rest = colon == rest.npos ? "" : rest.substr(colon + 1);
   }
