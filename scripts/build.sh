@@ -13,6 +13,6 @@ esac
 need_packages "$build_packages"
 mkdir -p "$root/build"
 say "building (release)"
-configure_and_build release cairn
+configure_and_build release cairn cairn-vm
 [ "$programs_only" = yes ] || build_page_and_guest
-say "done: build/release/bin/cairn"
+say "done: build/release/bin/cairn and cairn-vm"
