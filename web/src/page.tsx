@@ -34,8 +34,8 @@ async function begin(): Promise<void> {
   effect(() => {
     if (isStarted || !session.value?.authenticated) return;
     isStarted = true;
-    // When the terminal has been laid out, and has its size.
-    requestAnimationFrame(() => void boot());
+    // When the terminal has been laid out, and has its size: effects come after the next frame.
+    requestAnimationFrame(() => requestAnimationFrame(() => void boot()));
   });
   // The machine has waited for the login.
   effect(() => {
