@@ -76,6 +76,9 @@ mountpoint = "/mnt/cairn"
 # addresses = ["127.0.0.1:5564"]
 # unix_socket = "/run/cairn/9p.sock"
 # unix_socket_mode = "0666"
+# Its owner and group; by default the daemon's.
+# unix_socket_uid = 1000
+# unix_socket_gid = 1000
 # Networks that may connect; required if an address is not loopback, since 9P has no passwords.
 # The machines in them are believed about who their users are.
 # allow = ["10.0.0.0/8"]

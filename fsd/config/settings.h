@@ -94,7 +94,9 @@ struct FuseSettings {
 struct NinepSettings {
   std::vector<ListenAddress> addresses;
   std::string unix_socket;
-  FileMode unix_socket_mode{0666};          // who may be whom is decided by the peer's uid
+  FileMode unix_socket_mode{0666};               // who may be whom is decided by the peer's uid
+  std::optional<std::uint32_t> unix_socket_uid;  // its owner; empty: the daemon's user
+  std::optional<std::uint32_t> unix_socket_gid;
   std::vector<std::string> allow;           // networks (10.0.0.0/8) that may connect from elsewhere
   std::vector<std::uint32_t> trusted_uids;  // local users who may be anybody, besides root
   bool read_only = false;

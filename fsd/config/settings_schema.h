@@ -115,6 +115,8 @@ void visit(V& v, NinepSettings& s) {
   v.addresses("addresses", s.addresses);
   v.path("unix_socket", s.unix_socket);
   v.parsed("unix_socket_mode", s.unix_socket_mode, &parse_file_mode, &print_file_mode);
+  v.integer("unix_socket_uid", s.unix_socket_uid, 0, kIdMax);
+  v.integer("unix_socket_gid", s.unix_socket_gid, 0, kIdMax);
   v.texts("allow", s.allow, &is_network,
           "expected networks such as \"10.0.0.0/8\" or \"fd00::/8\"");
   v.integers("trusted_uids", s.trusted_uids, 0, kIdMax);

@@ -37,6 +37,8 @@ Result<p9::NinepServer::Listener> to_listener(const config::NinepSettings& setti
   }
   listener.unix_socket = settings.unix_socket;
   listener.unix_socket_mode = settings.unix_socket_mode.bits;
+  listener.unix_socket_uid = settings.unix_socket_uid;
+  listener.unix_socket_gid = settings.unix_socket_gid;
   listener.access.trusted_uids = settings.trusted_uids;
   for (const std::string& text : settings.allow) {
     TRY(auto network, p9::Network::parse(text));

@@ -47,7 +47,8 @@ Result<void> clear_unix_path(const sockaddr_un& where) {
   return {};
 }
 
-Result<sockets::ListeningSocket> listen_unix(const std::string& path, std::uint32_t mode) {
+Result<sockets::ListeningSocket> listen_unix(const NinepServer::Listener& listener) {
+  const std::string& path = listener.unix_socket;
   sockaddr_un where{};
   where.sun_family = AF_UNIX;
   if (path.size() >= sizeof where.sun_path) {
@@ -58,8 +59,15 @@ Result<sockets::ListeningSocket> listen_unix(const std::string& path, std::uint3
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return system_error(errno, "no socket for 9P", path);
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) != 0 ||
-      ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
+      ::chmod(path.c_str(), listener.unix_socket_mode) != 0 ||
+      ::listen(socket.get(), SOMAXCONN) != 0) {
     return system_error(errno, "9P cannot listen there", path);
+  }
+  if (::lchown(path.c_str(), listener.unix_socket_uid.value_or(static_cast<uid_t>(-1)),
+               listener.unix_socket_gid.value_or(static_cast<gid_t>(-1))) != 0) {
+    const int error = errno;
+    ::unlink(path.c_str());
+    return system_error(error, "servers.ninep.unix_socket cannot be given to its owner", path);
   }
   return sockets::ListeningSocket{std::move(socket), path};
 }
@@ -172,7 +180,7 @@ Result<void> NinepServer::Impl::listen() {
       add(std::move(listening), "", listener);
     }
     if (listener.unix_socket.empty()) continue;
-    TRY(auto listening, listen_unix(listener.unix_socket, listener.unix_socket_mode));
+    TRY(auto listening, listen_unix(listener));
     add(std::move(listening), listener.unix_socket, listener);
   }
   for (const auto& socket : sockets_) {

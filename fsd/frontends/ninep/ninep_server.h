@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,10 @@ class NinepServer {
   /// One [[servers.ninep]].
   struct Listener {
     std::vector<Address> addresses;
-    std::string unix_socket;                // a path; empty for none
-    std::uint32_t unix_socket_mode = 0666;  // who may be whom is decided by the peer's uid
+    std::string unix_socket;                       // a path; empty for none
+    std::uint32_t unix_socket_mode = 0666;         // who may be whom is decided by the peer's uid
+    std::optional<std::uint32_t> unix_socket_uid;  // empty: the daemon's
+    std::optional<std::uint32_t> unix_socket_gid;
     AccessRules access;
     Export exported;
   };

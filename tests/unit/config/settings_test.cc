@@ -97,6 +97,8 @@ addresses = ["127.0.0.1:5564", "[::1]:5564"]
 [[servers.ninep]]
 unix_socket = "/run/cairn/9p.sock"
 unix_socket_mode = "0600"
+unix_socket_uid = 5
+unix_socket_gid = 6
 allow = ["10.0.0.0/8"]
 trusted_uids = [1000, 1001]
 read_only = true
@@ -143,6 +145,9 @@ vm_dir = "/srv/vm"
   EXPECT_EQ(settings->ninep[1].unix_socket, "/run/cairn/9p.sock");
   EXPECT_EQ(settings->ninep[0].unix_socket_mode.bits, 0666U);
   EXPECT_EQ(settings->ninep[1].unix_socket_mode.bits, 0600U);
+  EXPECT_EQ(settings->ninep[1].unix_socket_uid, 5U);
+  EXPECT_EQ(settings->ninep[1].unix_socket_gid, 6U);
+  EXPECT_FALSE(settings->ninep[0].unix_socket_uid);
   EXPECT_EQ(settings->ninep[1].trusted_uids, (std::vector<std::uint32_t>{1000, 1001}));
   EXPECT_TRUE(settings->ninep[1].read_only);
   EXPECT_EQ(settings->ninep[1].squash, Squash::kRoot);
@@ -288,6 +293,7 @@ TEST(Settings, ADumpHidesSecretsAndReadsBackWithoutThem) {
   settings.ninep[0].addresses = {{.host = "::1", .port = 1}};
   settings.ninep[1].unix_socket = "/run/9p";
   settings.ninep[1].unix_socket_mode = {0640};
+  settings.ninep[1].unix_socket_gid = 7;
   settings.ninep[1].trusted_uids = {7, 8};
   settings.ninep[1].squash = Squash::kAll;
   settings.ninep[1].uid_map = {{.client = 1, .server = 2, .count = 3}};

@@ -263,6 +263,21 @@ TEST_F(ServerTest, StopsWithRequestsUnderWay) {
   EXPECT_EQ(server_->connections(), 0U);
 }
 
+TEST_F(ServerTest, TheUnixSocketBelongsToWhomTheConfigurationSays) {
+  const bool is_root = ::geteuid() == 0;
+  NinepServer::Listener listener;
+  listener.unix_socket = directory_ / "owned.sock";
+  listener.unix_socket_mode = 0640;
+  listener.unix_socket_gid = is_root ? 62001U : ::getegid();
+  if (is_root) listener.unix_socket_uid = 61001;
+  start({listener});
+  struct stat found{};
+  ASSERT_EQ(::stat(listener.unix_socket.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777U, 0640U);
+  EXPECT_EQ(found.st_uid, is_root ? 61001U : ::geteuid());
+  EXPECT_EQ(found.st_gid, *listener.unix_socket_gid);
+}
+
 TEST_F(ServerTest, TakesThePlaceOfASocketThatNobodyListensOnAndOfNothingElse) {
   NinepServer::Listener listener;
   listener.unix_socket = directory_ / "other.sock";
