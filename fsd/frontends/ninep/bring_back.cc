@@ -24,6 +24,9 @@ Task<Result<std::shared_ptr<const Identity>>> FidMaker::user(std::uint32_t n_una
 Task<Result<FidRef>> FidMaker::make(FidClaim claim) {
   auto found = co_await user(claim.n_uname);
   if (!found) co_return found.error();
+  // A login that lost a right since, as that to be root, does not keep it by what it had open; nor
+  // has anybody any use of another's claims.
+  if ((*found)->uid != claim.uid) co_return errno_error(EPERM, "it was another user's");
   Door& door = state_.door;
   const Ino ino = claim.place.ino;
   CO_TRY(const vfs::Attributes attributes, door.vfs.peek_attributes(ino));
@@ -48,6 +51,7 @@ Task<Result<FidRef>> FidMaker::make(FidClaim claim) {
       break;
     }
     case Fid::Kind::kXattrWrite:
+      if (state_.exported.read_only) co_return errno_error(EROFS);
       fid->writes_xattr(claim.xattr_name, claim.xattr_bytes, claim.xattr_flags);
       fid->xattr_value = claim.xattr_value;
       break;

@@ -9,7 +9,7 @@ namespace {
 using wire::Decoder;
 using wire::Encoder;
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kCountMax = 65536;
 
@@ -43,7 +43,7 @@ std::size_t get_count(Decoder& in) {
 }
 
 void put_fid(Encoder& out, const FidClaim& claim) {
-  out.u32(claim.n_uname).u8(static_cast<std::uint8_t>(claim.kind));
+  out.u32(claim.n_uname).u32(claim.uid).u8(static_cast<std::uint8_t>(claim.kind));
   put_ino(out, claim.place.ino);
   put_ino(out, claim.place.parent);
   put_text(out, claim.place.name);
@@ -58,6 +58,7 @@ void put_fid(Encoder& out, const FidClaim& claim) {
 FidClaim get_fid(Decoder& in) {
   FidClaim claim;
   claim.n_uname = in.u32();
+  claim.uid = in.u32();
   const std::uint8_t kind = in.u8();
   if (kind > static_cast<std::uint8_t>(Fid::Kind::kXattrWrite)) in.fail();
   claim.kind = Fid::Kind{kind};
@@ -89,6 +90,7 @@ vfs::RangeLock get_lock(Decoder& in) {
 
 FidClaim claim_of(const Fid& fid) {
   FidClaim claim{.n_uname = fid.user->n_uname,
+                 .uid = fid.user->uid,
                  .place = fid.place,
                  .kind = fid.kind(),
                  .open_flags = fid.open_flags()};

@@ -19,6 +19,7 @@ namespace cairn::p9 {
 /// A fid: who uses it, what it stands for, how it is open.
 struct FidClaim {
   std::uint32_t n_uname = 0;
+  std::uint32_t uid = 0;  // who that was here
   Fid::Place place;
   Fid::Kind kind = Fid::Kind::kPath;
   int open_flags = 0;

@@ -33,7 +33,16 @@ class Looker {
   void look(const Twrite& r) { changes_file(r.fid); }
   void look(const Tsetattr& r) { changes_file(r.fid); }
   void look(const Tclunk& r) { changes_file(r.fid); }
-  void look(const Tlcreate& r) { makes_name(r.fid, r.name); }
+  /// Of a file that is there already, it is an open, and maybe O_TRUNC.
+  void look(const Tlcreate& r) {
+    makes_name(r.fid, r.name);
+    if (before_.made_in == 0) return;
+    const Ino there(before_.claim.expectations[before_.made_in - 1].value);
+    if (there == Ino()) return;
+    if (const auto found = call_.vfs().peek_attributes(there)) {
+      before_.change_before = found->inode.change;
+    }
+  }
   void look(const Tsymlink& r) { makes_name(r.dfid, r.name); }
   void look(const Tmknod& r) { makes_name(r.dfid, r.name); }
   void look(const Tmkdir& r) { makes_name(r.dfid, r.name); }
@@ -128,6 +137,11 @@ std::optional<RedoClaim> look_after(Call& call, Before before) {
     if (made && name.value == 0) {
       claim.made = *made;
       claim.affected.push_back(*made);
+    } else if (made && made->value() == name.value) {
+      const auto there = call.vfs().peek_attributes(*made);
+      if (!there || there->inode.change == before.change_before) return std::nullopt;
+      claim.expectations.push_back(
+          {.ino = *made, .name = "", .value = there->inode.change - 1});
     }
   }
   return std::move(claim);

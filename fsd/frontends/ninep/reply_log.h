@@ -29,8 +29,8 @@ class ReplyLog {
 
   /// The request `answers` has taken effect, in the current transaction; `frame` will answer it.
   void keep(std::uint64_t answers, std::string frame) { kept_[answers] = std::move(frame); }
-  /// The client has the replies that an earlier daemon kept, to requests up to `answers`.
-  void drop_kept(std::uint64_t answers) { kept_.erase(kept_.begin(), kept_.upper_bound(answers)); }
+  /// The client has the replies that an earlier daemon kept.
+  void drop_kept() { kept_.clear(); }
   [[nodiscard]] const std::map<std::uint64_t, std::string>& kept() const { return kept_; }
 
  private:

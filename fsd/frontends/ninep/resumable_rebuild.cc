@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kHeldInodesMax = 1U << 16;
 constexpr std::size_t kReplayFidsMax = 4;
+/// Above what a client's buffer of changes can come to.
+constexpr std::size_t kLostInodesMax = 1U << 20;
 /// Then others get the core for a moment.
 constexpr std::size_t kItemsAtOnce = 256;
 
@@ -38,10 +40,11 @@ Task<> ResumableSession::run_replay(Self self, std::string frame) {
   Call call(scratch, is_whole ? *header : Header{}, std::string(replay.message), 0,
             replay.numbers.number);
   Result<void> done = errno_error(EPROTO, "no Replay of ours");
+  std::vector<StateItems::Item> lost;
   if (is_whole && claim && call.request()) {
     self->hold(claim->affected);
     done = co_await self->replay(call, *claim);
-    if (!done) self->lose(claim->affected);
+    if (!done) lost = self->lose(claim->affected);
   }
   if (!done) {
     const auto ecode = static_cast<std::uint32_t>(to_errno(done.error()));
@@ -49,7 +52,11 @@ Task<> ResumableSession::run_replay(Self self, std::string frame) {
               done.error().message());
     static_cast<void>(call.reply(Rlerror{.ecode = ecode}));
   }
-  self->on_end(call, call.take_reply());
+  if (done) {
+    self->on_end(call, call.take_reply());
+  } else {
+    self->answer(call, call.take_reply(), lost);
+  }
   call.let_go_of_fids();
   scratch.fids.clear();
   self->end_busy();
@@ -61,6 +68,14 @@ Task<Result<void>> ResumableSession::replay(Call& call, const RedoClaim& claim) 
     auto made = co_await maker.make(fid);
     if (!made) co_return made.error();
     CO_TRY_OK(call.session().fids.add(number, std::move(*made)));
+  }
+  // Nothing else is ever sent again; and what waits for a lock would never be woken.
+  if (!changes_something(call)) co_return errno_error(EPROTO, "it changes nothing");
+  // What came before it was not done again: that the counter fits now is somebody else's doing.
+  for (const Expectation& expectation : claim.expectations) {
+    if (expectation.name.empty() && session_.state().lost.contains(expectation.ino)) {
+      co_return errno_error(ESTALE, "a change before it is lost");
+    }
   }
   CO_TRY_OK(check_expectations(call.vfs(), claim));
   call.made_again = claim.made;
@@ -78,12 +93,19 @@ void ResumableSession::hold(const std::vector<Ino>& inodes) {
   }
 }
 
-void ResumableSession::lose(const std::vector<Ino>& inodes) {
+std::vector<StateItems::Item> ResumableSession::lose(const std::vector<Ino>& inodes) {
   SessionState& state = session_.state();
+  std::vector<StateItems::Item> items;
+  if (state.lost.size() + inodes.size() > kLostInodesMax) {
+    fail("it says to have lost more than it can have had");
+    return items;
+  }
   state.lost.insert(inodes.begin(), inodes.end());
+  items_.add_lost(inodes, items);
   for (const auto& [number, fid] : state.fids.all()) {
     if (state.lost.contains(fid->place.ino)) fid->has_lost = true;
   }
+  return items;
 }
 
 Task<> ResumableSession::run_restore(Self self, std::string frame) {
@@ -100,10 +122,15 @@ Task<> ResumableSession::run_restore(Self self, std::string frame) {
     if (StateItems::fid_of(item.key)) co_await self->restore_fid(maker, item, failures);
     if (++count % kItemsAtOnce == 0) co_await SleepFor(state.door.runtime.timers, Duration());
   }
-  for (const resume::Item& item : restore.items) {
-    if (!StateItems::fid_of(item.key)) self->restore_locks(item, failures);
-  }
   std::vector<Ino> lost;
+  for (const resume::Item& item : restore.items) {
+    if (StateItems::fid_of(item.key)) continue;
+    if (const auto ino = StateItems::lost_of(item.key)) {
+      lost.push_back(*ino);
+    } else {
+      self->restore_locks(item, failures);
+    }
+  }
   for (const std::uint64_t ino : restore.lost) lost.emplace_back(ino);
   self->lose(lost);
   if (restore.items.empty()) self->end_rebuilding();

@@ -134,7 +134,7 @@ void ResumableSession::on_frame(const MessageSocket* socket, std::string frame) 
 
 bool ResumableSession::may_go_on() const {
   return !busy_ && session_.has_room() && log_.bytes() <= kUnacknowledgedBytesMax &&
-         log_.kept().size() < kKeptMax &&
+         (!has_come_ || log_.kept().size() < kKeptMax) &&
          (!socket_ || socket_->unsent_bytes() <= MessageSocket::kUnsentBytesMax);
 }
 
@@ -158,7 +158,7 @@ void ResumableSession::go_on() {
 
 bool ResumableSession::is_next(const resume::Numbers& numbers) {
   if (numbers.number != received_ + 1) return false;
-  if (!std::exchange(has_come_, true)) log_.drop_kept(received_);
+  if (!std::exchange(has_come_, true)) log_.drop_kept();
   ++received_;
   return true;
 }
@@ -174,7 +174,8 @@ void ResumableSession::take(std::string frame) {
     if (!may_rebuild_ || !is_next(restore->numbers)) return fail("a Restore out of order");
     run_restore(shared_from_this(), std::move(frame)).detach();
   } else if (std::holds_alternative<resume::Commit>(*decoded)) {
-    commit(shared_from_this()).detach();
+    commit_asked_ = true;
+    if (!std::exchange(committing_, true)) commit(shared_from_this()).detach();
   } else {
     fail("a frame that does not belong here");
   }
@@ -193,8 +194,11 @@ void ResumableSession::take_request(const resume::Request& request) {
 }
 
 Task<> ResumableSession::commit(Self self) {
-  const auto done = co_await self->session_.state().door.vfs.sync_all();
-  if (done && self->socket_) self->socket_->send(resume::encode(self->keeper_.durable()));
+  while (!self->closing_ && std::exchange(self->commit_asked_, false)) {
+    const auto done = co_await self->session_.state().door.vfs.sync_all();
+    if (done && self->socket_) self->socket_->send(resume::encode(self->keeper_.durable()));
+  }
+  self->committing_ = false;
 }
 
 void ResumableSession::on_durable() {
@@ -253,6 +257,11 @@ void ResumableSession::on_end(Call& call, std::string reply) {
   if (note != nullptr && !note->frame.empty()) return send(std::move(note->frame), call.number());
   std::vector<StateItems::Item> items;
   if (call.request() && &call.session() == &session_.state()) items = items_.after(call);
+  answer(call, reply, items);
+}
+
+void ResumableSession::answer(Call& call, std::string_view reply,
+                              const std::vector<StateItems::Item>& items) {
   const resume::Reply frame{.numbers = {.number = 1},
                             .answers = call.number(),
                             .durable = keeper_.durable(),

@@ -80,6 +80,7 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   Task<> make_durable() override;
   void on_end(Call& call, std::string reply) override;
 
+  void answer(Call& call, std::string_view reply, const std::vector<StateItems::Item>& items);
   void go_on();
   [[nodiscard]] bool may_go_on() const;
   void take(std::string frame);
@@ -98,7 +99,8 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
                      std::vector<resume::Failure>& failures);
   void restore_locks(const resume::Item& item, std::vector<resume::Failure>& failures);
   [[nodiscard]] FidRef open_fid(std::uint32_t number, Ino ino) const;
-  void lose(const std::vector<Ino>& inodes);
+  /// What the client is to keep of it.
+  std::vector<StateItems::Item> lose(const std::vector<Ino>& inodes);
   void hold(const std::vector<Ino>& inodes);
   void end_rebuilding();
   void end_busy();
@@ -118,6 +120,8 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   bool busy_ = false;        // a Replay or a Restore is being done
   bool may_rebuild_ = true;  // until the first Request
   bool closing_ = false;
+  bool committing_ = false;    // one at a time, however often the client asks
+  bool commit_asked_ = false;  // since it began
   bool owes_durable_ = false;    // the client keeps changes that it does not know to be durable
   bool has_come_ = false;        // a numbered frame: the client has seen the Welcome
   bool locks_recorded_ = false;  // the record says that there are locks

@@ -11,6 +11,10 @@ using Item = StateItems::Item;
 
 constexpr char kFid = 'F';
 constexpr char kLock = 'L';
+constexpr char kLost = 'X';
+constexpr char kLostBlob[] = "lost";
+/// In one reply, which has to find room in the session's record; the others with the next ones.
+constexpr std::size_t kGoneLocksMax = 1024;
 
 std::string fid_key(std::uint32_t number) {
   wire::Encoder out;
@@ -24,7 +28,38 @@ std::string lock_key(Ino ino, std::uint64_t owner) {
   return std::move(out).take();
 }
 
+std::string lost_key(Ino ino) {
+  wire::Encoder out;
+  out.u8(kLost).u64(ino.value());
+  return std::move(out).take();
+}
+
 }  // namespace
+
+std::optional<Ino> StateItems::lost_of(std::string_view key) {
+  wire::Decoder in(key);
+  if (in.u8() != kLost) return std::nullopt;
+  const Ino ino(in.u64());
+  if (!in.finished()) return std::nullopt;
+  return ino;
+}
+
+void StateItems::add_lost(const std::vector<Ino>& inodes, std::vector<Item>& items) {
+  for (const Ino ino : inodes) {
+    if (lost_.insert(ino).second) items.push_back({.key = lost_key(ino), .blob = kLostBlob});
+  }
+}
+
+/// Whose loss the client has been told of by this request.
+void StateItems::check_lost(Call& call, std::vector<Item>& items) {
+  const auto& lost = call.session().lost;
+  if (lost_.size() == lost.size()) return;
+  std::erase_if(lost_, [&](Ino ino) {
+    if (lost.contains(ino)) return false;
+    items.push_back({.key = lost_key(ino), .blob = ""});
+    return true;
+  });
+}
 
 std::optional<std::uint32_t> StateItems::fid_of(std::string_view key) {
   wire::Decoder in(key);
@@ -63,6 +98,7 @@ void StateItems::check_locks(Call& call, std::vector<Item>& items) {
   for (const auto& [ino, owner] : owners) {
     const auto held = call.vfs().held_locks(ino, {.client = call.session().client, .owner = owner});
     if (!held.empty()) continue;
+    if (items.size() > kGoneLocksMax) return;
     owners_.erase({ino, owner});
     items.push_back({.key = lock_key(ino, owner), .blob = ""});
   }
@@ -91,6 +127,7 @@ std::vector<Item> StateItems::after(Call& call) {
     check_locks(call, items);
   } else if (const auto* remove = std::get_if<Tremove>(&request)) {
     drop_fid(call, remove->fid, items);
+    check_locks(call, items);
   } else if (const auto* lock = std::get_if<Tlock>(&request)) {
     const auto fid = call.session().fids.get(lock->fid);
     const std::uint64_t owner = lock_owner(lock->client_id, lock->proc_id);
@@ -99,6 +136,7 @@ std::vector<Item> StateItems::after(Call& call) {
     owners_.clear();
     items.push_back({.key = std::string(resume::kForgetAll), .blob = ""});
   }
+  check_lost(call, items);
   return items;
 }
 

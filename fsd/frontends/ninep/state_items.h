@@ -27,10 +27,15 @@ class StateItems {
   [[nodiscard]] std::vector<Item> after(Call& call);
   /// The locks of this owner have been brought back.
   void add_owner(Ino ino, std::uint64_t owner) { owners_.emplace(ino, owner); }
+  /// Changes of these are lost. `items`: what the client is to keep, until it has been told by EIO;
+  /// without that, the next crash would make us forget it.
+  void add_lost(const std::vector<Ino>& inodes, std::vector<Item>& items);
   [[nodiscard]] bool has_locks() const { return !owners_.empty(); }
 
   /// The fid's number that an item's key names; none if it is not a fid's.
   [[nodiscard]] static std::optional<std::uint32_t> fid_of(std::string_view key);
+  /// The file that an item says to have lost something.
+  [[nodiscard]] static std::optional<Ino> lost_of(std::string_view key);
 
  private:
   void add_fid(Call& call, std::uint32_t number, std::vector<Item>& items) const;
@@ -38,9 +43,11 @@ class StateItems {
   void add_locks(Call& call, std::uint32_t fid, Ino ino, std::uint64_t owner,
                  std::vector<Item>& items);
   void check_locks(Call& call, std::vector<Item>& items);
+  void check_lost(Call& call, std::vector<Item>& items);
 
   const ClaimSealer& sealer_;
   std::set<std::pair<Ino, std::uint64_t>> owners_;  // that have locks
+  std::set<Ino> lost_;                              // as SessionState::lost was last
 };
 
 [[nodiscard]] std::vector<resume::Item> views_of(const std::vector<StateItems::Item>& items);
