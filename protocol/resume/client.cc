@@ -102,6 +102,8 @@ bool Client::on_frame(std::string_view frame) {
   if (!welcomed_) return false;
   if (const auto* durable = std::get_if<Durable>(&*decoded)) {
     on_durable(*durable);
+    commit_asked_ = false;
+    ask_for_commit();
     pump();
     return true;
   }
@@ -261,6 +263,10 @@ void Client::keep(const Mark& first, KeptChange change) {
   changes_bytes_ += change.redo.size() + change.message.size();
   first_marks_.insert_or_assign(change.mark, first);
   changes_.insert_or_assign(first, std::move(change));
+  ask_for_commit();
+}
+
+void Client::ask_for_commit() {
   if (changes_bytes_ <= options_.kept_bytes_max / 2 || commit_asked_ || !welcomed_) return;
   commit_asked_ = true;
   events_.send(encode(Commit{}));
@@ -281,7 +287,6 @@ void Client::on_durable(const Durable& durable) {
     const Mark first = (at++)->second;
     forget(first);
   }
-  if (changes_bytes_ <= options_.kept_bytes_max / 2) commit_asked_ = false;
 }
 
 void Client::answer_with_error(const std::string& request, std::uint32_t ecode) {

@@ -86,6 +86,7 @@ class Client {
   void on_answer(const Reply& reply, Sent sent, bool is_durable);
   void on_durable(const Durable& durable);
   void keep(const Mark& first, KeptChange change);
+  void ask_for_commit();
   void forget(const Mark& first);
   void apply(const std::vector<Item>& items);
   void answer_with_error(const std::string& request, std::uint32_t ecode);

@@ -2,11 +2,11 @@
 // state of the session and of the machine.
 import { Decoder, Encoder } from "../resume/bytes";
 import type { ClientState } from "../resume/client";
-import { bytesOfKey, keyOf, type Durable } from "../resume/frames";
+import { bytesOfKey, keyOf, type Durable, type Mark } from "../resume/frames";
 import type { Settings } from "./host";
 
 const MAGIC = "CAIRNVM\n";
-export const FORMAT = 1;
+export const FORMAT = 2;
 const HEAD_BYTES_MAX = 1 << 20;
 const BLOB_BYTES_MAX = 2 << 20;
 
@@ -31,6 +31,12 @@ export interface Saved {
 const putDurable = (out: Encoder, durable: Durable) => out.u64(durable.epoch).u64(durable.segment);
 const getDurable = (input: Decoder): Durable => ({ epoch: input.u64(), segment: input.u64() });
 
+const getMark = (input: Decoder): Mark => ({
+  epoch: input.u64(),
+  segment: input.u64(),
+  order: input.u64(),
+});
+
 function encodeClient(client: ClientState): Uint8Array {
   const out = new Encoder(4096).u64(client.lastSent).u32(client.messageBytesMax);
   putDurable(out, client.began);
@@ -38,8 +44,9 @@ function encodeClient(client: ClientState): Uint8Array {
   out.u32(client.items.length);
   for (const item of client.items) out.blob(bytesOfKey(item.key)).blob(item.blob);
   out.u32(client.changes.length);
-  for (const { mark, redo, message } of client.changes) {
-    out.u64(mark.epoch).u64(mark.segment).u64(mark.order).blob(redo).blob(message);
+  for (const { first, mark, redo, message } of client.changes) {
+    for (const each of [first, mark]) out.u64(each.epoch).u64(each.segment).u64(each.order);
+    out.blob(redo).blob(message);
   }
   return out.take();
 }
@@ -58,9 +65,10 @@ function decodeClient(bytes: Uint8Array): ClientState {
     client.items.push({ key: keyOf(input.blob(255)), blob: input.blob(BLOB_BYTES_MAX).slice() });
   }
   for (let left = input.u32(); left > 0 && !input.failed; --left) {
-    const mark = { epoch: input.u64(), segment: input.u64(), order: input.u64() };
+    const first = getMark(input);
+    const mark = getMark(input);
     const redo = input.blob(BLOB_BYTES_MAX).slice();
-    client.changes.push({ mark, redo, message: input.blob(BLOB_BYTES_MAX).slice() });
+    client.changes.push({ first, mark, redo, message: input.blob(BLOB_BYTES_MAX).slice() });
   }
   if (!input.finished) throw new Error("The saved machine is damaged.");
   return client;

@@ -2,6 +2,9 @@ import type { Durable, Mark } from "./frames";
 
 /** A request that changed something, kept until that is durable. */
 export interface KeptChange {
+  /** When it was done for the first time: that is its place, however often it is done again. */
+  first: Mark;
+  /** When it was done last: by that it is durable, or lost. */
   mark: Mark;
   redo: Uint8Array;
   message: Uint8Array;
@@ -12,7 +15,10 @@ const compare = (a: Mark, b: Mark): number =>
   sign(a.epoch, b.epoch) || sign(a.segment, b.segment) || sign(a.order, b.order);
 const sizeOf = (change: KeptChange): number => change.redo.length + change.message.length;
 
-/** The changes that a crash of the server may undo, in the order in which they took effect. */
+const isDurable = (mark: Mark, durable: Durable): boolean =>
+  mark.epoch === durable.epoch && mark.segment < durable.segment;
+
+/** The changes that a crash of the server may undo, in the order in which they first took effect. */
 export class Changes {
   #sorted: KeptChange[] = [];
   #bytes = 0;
@@ -27,44 +33,43 @@ export class Changes {
     return this.#sorted;
   }
 
-  /** Where the first one is that does not come before the mark. */
+  /** Where the one is that does not come before this first mark. */
   #place(mark: Mark): number {
     let low = 0;
     let high = this.#sorted.length;
     while (low < high) {
       const middle = (low + high) >> 1;
       const found = this.#sorted[middle];
-      if (found && compare(found.mark, mark) < 0) low = middle + 1;
+      if (found && compare(found.first, mark) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
   add(change: KeptChange): void {
-    const at = this.#place(change.mark);
+    const at = this.#place(change.first);
     const same = this.#sorted[at];
-    const replaced = same && compare(same.mark, change.mark) === 0;
+    const replaced = same && compare(same.first, change.first) === 0;
     if (replaced) this.#bytes -= sizeOf(same);
     this.#sorted.splice(at, replaced ? 1 : 0, change);
     this.#bytes += sizeOf(change);
   }
 
-  find(mark: Mark): KeptChange | null {
-    const found = this.#sorted[this.#place(mark)];
-    return found && compare(found.mark, mark) === 0 ? found : null;
+  find(first: Mark): KeptChange | null {
+    const found = this.#sorted[this.#place(first)];
+    return found && compare(found.first, first) === 0 ? found : null;
   }
 
-  forget(mark: Mark): void {
-    if (this.find(mark)) this.#cut(this.#place(mark), 1);
+  forget(first: Mark): void {
+    const found = this.find(first);
+    if (!found) return;
+    this.#sorted.splice(this.#place(first), 1);
+    this.#bytes -= sizeOf(found);
   }
 
   forgetDurable(durable: Durable): void {
-    const from = this.#place({ epoch: durable.epoch, segment: 0n, order: 0n });
-    const to = this.#place({ ...durable, order: 0n });
-    if (to > from) this.#cut(from, to - from);
-  }
-
-  #cut(at: number, count: number): void {
-    for (const gone of this.#sorted.splice(at, count)) this.#bytes -= sizeOf(gone);
+    if (!this.#sorted.some((change) => isDurable(change.mark, durable))) return;
+    this.#sorted = this.#sorted.filter((change) => !isDurable(change.mark, durable));
+    this.#bytes = this.#sorted.reduce((sum, change) => sum + sizeOf(change), 0);
   }
 }

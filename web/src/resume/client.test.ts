@@ -202,18 +202,37 @@ describe("a server that has forgotten the session", () => {
     comeBack();
     server.durable = [2, 9];
     tell(server.welcome(2, { terms: [[2, 2]] }));
-    expect(types()).toEqual([replay, replay, restore, request]);
-    expect(numbersSent()).toEqual([6, 7, 8, 9]);
-    expect(sent.map((frame) => frame.at(-1))).toEqual([2, 3, 0, 5]);
+    expect(types()).toEqual([replay, replay, restore, restore, request]);
+    expect(numbersSent()).toEqual([6, 7, 8, 9, 10]);
+    expect(sent.map((frame) => frame.at(-1))).toEqual([2, 3, 0, 0, 5]);
     expect(client.counts).toMatchObject({ rebuilt: 1, sentAgain: 2, lost: 0 });
     tell(server.reply(6, message(2), { epoch: 2, segment: 9, order: 0 }));
     tell(server.reply(7, new Encoder().u32(11).u8(7).u16(3).u32(EIO).take().slice()));
     tell(server.restored(8, [["F1", 116]]));
-    tell(server.reply(9, message(5)));
+    tell(server.restored(9));
+    tell(server.reply(10, message(5)));
     expect(client.counts).toMatchObject({ lost: 1, stale: 1 });
     // Replies to what is sent again are not the guest's.
     expect(replies.length).toBe(5);
     expect(client.undurable).toBe(1);
+  });
+
+  it("gets it in the order of the first time, also after the next crash", () => {
+    begin();
+    agree();
+    for (let i = 2; i <= 4; ++i) client.request(message(i, i));
+    for (let i = 2; i <= 4; ++i) tell(server.reply(i, message(i), at(1, i)));
+    comeBack();
+    server.durable = [2, 9];
+    tell(server.welcome(2, { terms: [[2, 0]] }));
+    // Two of the three are done again when it is gone once more.
+    tell(server.reply(5, message(2), { epoch: 2, segment: 9, order: 1 }));
+    tell(server.reply(6, message(3), { epoch: 2, segment: 9, order: 2 }));
+    comeBack();
+    server.durable = [3, 20];
+    tell(server.welcome(2, { terms: [[2, 0], [3, 5]] }));
+    const replays = sent.filter((frame) => frame[0] === replay);
+    expect(replays.map((frame) => frame.at(-1))).toEqual([2, 3, 4]);
   });
 
   it("does not repeat what it had done durably", () => {
@@ -299,8 +318,8 @@ describe("a client that goes on with another's state", () => {
     sent = [];
     server.durable = [2, 3];
     tell(server.welcome(0, { terms: [[2, 3]] }));
-    expect(types()).toEqual([replay, restore]);
-    expect(numbersSent()).toEqual([1, 2]);
+    expect(types()).toEqual([replay, restore, restore]);
+    expect(numbersSent()).toEqual([1, 2, 3]);
     expect(client.itemKeys).toEqual(["F1"]);
     expect(client.counts.rebuilt).toBe(0);
   });

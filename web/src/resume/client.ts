@@ -35,6 +35,7 @@ const EIO = 5;
 /** The server keeps its replies until it hears that they have come. */
 const FRAMES_PER_ACKNOWLEDGEMENT = 32;
 const BYTES_PER_ACKNOWLEDGEMENT = 256 << 10;
+const STATE_BYTES_PER_FRAME = 512 << 10;
 /** Requests that were answered and are not durable yet are kept; past all of it, new ones wait. */
 const KEPT_BYTES_MAX = 64 << 20;
 
@@ -66,8 +67,8 @@ export interface ClientState {
 
 type Sent =
   | { kind: "request"; message: Uint8Array }
-  | { kind: "replay"; message: Uint8Array; replayed: Mark }
-  | { kind: "restore" };
+  | { kind: "replay"; message: Uint8Array; first: Mark }
+  | { kind: "restore"; items: Item[] };
 
 const typeOf = (message: Uint8Array): number =>
   message.length < HEADER_BYTES ? 0 : (message[4] ?? 0);
@@ -200,6 +201,8 @@ export class ResumeClient {
     if (!this.#welcomed) return false;
     if (frame.type === "durable") {
       this.#onDurable(frame.durable);
+      this.#commitAsked = false;
+      this.#askForCommit();
       this.#pump();
       return true;
     }
@@ -238,13 +241,29 @@ export class ResumeClient {
     this.#unacknowledgedFrames = this.#unacknowledgedBytes = 0;
     if (sent.kind === "request") return this.events.send(encodeRequest(numbers, sent.message));
     if (sent.kind === "replay") {
-      const redo = this.#changes.find(sent.replayed)?.redo ?? new Uint8Array(0);
+      const redo = this.#changes.find(sent.first)?.redo ?? new Uint8Array(0);
       return this.events.send(encodeReplay(numbers, redo, sent.message));
     }
-    const items = [...this.#items].map(([key, blob]) => ({ key, blob }));
+    const { items } = sent;
     this.events.send(
       encodeRestore({ numbers, messageBytesMax: this.#messageBytesMax, items, lost: [] }),
     );
+  }
+
+  /** In as many frames as it takes; one without items says that it was the last. */
+  #sendState(): void {
+    let items: Item[] = [];
+    let bytes = 0;
+    for (const [key, blob] of this.#items) {
+      items.push({ key, blob });
+      bytes += key.length + blob.length;
+      if (bytes <= STATE_BYTES_PER_FRAME) continue;
+      this.#sendNew({ kind: "restore", items });
+      items = [];
+      bytes = 0;
+    }
+    if (items.length > 0) this.#sendNew({ kind: "restore", items });
+    this.#sendNew({ kind: "restore", items: [] });
   }
 
   #onWelcome(welcome: Welcome): boolean {
@@ -295,13 +314,13 @@ export class ResumeClient {
       if (change.mark.epoch === welcome.durable.epoch) continue;
       if (isLost(change.mark, welcome.terms)) {
         ++this.counts.sentAgain;
-        this.#sendNew({ kind: "replay", message: change.message, replayed: change.mark });
+        this.#sendNew({ kind: "replay", message: change.message, first: change.first });
       } else {
-        this.#changes.forget(change.mark);
+        this.#changes.forget(change.first);
       }
     }
     this.#onDurable(welcome.durable);
-    if (this.#messageBytesMax !== 0) this.#sendNew({ kind: "restore" });
+    if (this.#messageBytesMax !== 0) this.#sendState();
     this.#queued.unshift(...again);
   }
 
@@ -336,7 +355,7 @@ export class ResumeClient {
   #onAnswer(reply: Reply, sent: Sent, isDurable: boolean): void {
     this.#apply(reply.items);
     if (sent.kind === "replay") {
-      this.#changes.forget(sent.replayed);
+      this.#changes.forget(sent.first);
       if (typeOf(reply.message) === RLERROR) ++this.counts.lost;
     }
     if (typeOf(reply.message) === RVERSION && reply.message.length >= HEADER_BYTES + 4) {
@@ -345,7 +364,8 @@ export class ResumeClient {
     }
     if (reply.change && !isDurable && sent.kind !== "restore") {
       const { mark, redo } = reply.change;
-      this.#keep({ mark, redo: redo.slice(), message: sent.message });
+      const first = sent.kind === "replay" ? sent.first : mark;
+      this.#keep({ first, mark, redo: redo.slice(), message: sent.message });
     }
     if (sent.kind === "request" && reply.message.length > 0) this.events.reply(reply.message);
   }
@@ -360,6 +380,10 @@ export class ResumeClient {
 
   #keep(change: KeptChange): void {
     this.#changes.add(change);
+    this.#askForCommit();
+  }
+
+  #askForCommit(): void {
     const isHalfFull = this.#changes.bytes > this.keptBytesMax / 2;
     if (!isHalfFull || this.#commitAsked || !this.#welcomed) return;
     this.#commitAsked = true;
@@ -367,9 +391,10 @@ export class ResumeClient {
   }
 
   #onDurable(durable: Durable): void {
+    const { epoch, segment } = this.#durable;
+    if (epoch === durable.epoch && segment === durable.segment) return;
     this.#durable = durable;
     this.#changes.forgetDurable(durable);
-    if (this.#changes.bytes <= this.keptBytesMax / 2) this.#commitAsked = false;
   }
 
   #answerWithError(request: Uint8Array, ecode: number): void {
