@@ -15,10 +15,19 @@ bool ReplyLog::acknowledge(std::uint64_t number) {
   if (number > last_number_) return false;
   while (!entries_.empty() && entries_.front().number <= number) {
     bytes_ -= entries_.front().frame.size();
-    kept_.erase(entries_.front().answers);
+    if (const auto kept = kept_.find(entries_.front().answers); kept != kept_.end()) {
+      kept_bytes_ -= kept->second.size();
+      kept_.erase(kept);
+    }
     entries_.pop_front();
   }
   return true;
+}
+
+void ReplyLog::keep(std::uint64_t answers, std::string frame) {
+  std::string& kept = kept_[answers];
+  kept_bytes_ += frame.size() - kept.size();
+  kept = std::move(frame);
 }
 
 }  // namespace cairn::p9

@@ -28,10 +28,14 @@ class ReplyLog {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
   /// The request `answers` has taken effect, in the current transaction; `frame` will answer it.
-  void keep(std::uint64_t answers, std::string frame) { kept_[answers] = std::move(frame); }
+  void keep(std::uint64_t answers, std::string frame);
   /// The client has the replies that an earlier daemon kept.
-  void drop_kept() { kept_.clear(); }
+  void drop_kept() {
+    kept_.clear();
+    kept_bytes_ = 0;
+  }
   [[nodiscard]] const std::map<std::uint64_t, std::string>& kept() const { return kept_; }
+  [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
 
  private:
   struct Entry {
@@ -43,6 +47,7 @@ class ReplyLog {
   std::uint64_t last_number_ = 0;
   std::size_t bytes_ = 0;
   std::map<std::uint64_t, std::string> kept_;  // by request
+  std::size_t kept_bytes_ = 0;
 };
 
 }  // namespace cairn::p9

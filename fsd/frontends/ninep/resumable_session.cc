@@ -28,6 +28,7 @@ constexpr std::size_t kWaitingBytesMax = 32U << 20;
 /// Sent, and not acknowledged: past these nothing more is taken.
 constexpr std::size_t kUnacknowledgedBytesMax = 40U << 20;
 constexpr std::size_t kKeptMax = format::kSessionRepliesMax / 2;
+constexpr std::size_t kKeptBytesMax = 96U << 10;
 
 /// What the frame says of our frames; 0: nothing.
 struct ReceivedIn {
@@ -134,7 +135,7 @@ void ResumableSession::on_frame(const MessageSocket* socket, std::string frame) 
 
 bool ResumableSession::may_go_on() const {
   return !busy_ && session_.has_room() && log_.bytes() <= kUnacknowledgedBytesMax &&
-         (!has_come_ || log_.kept().size() < kKeptMax) &&
+         (!has_come_ || (log_.kept().size() < kKeptMax && log_.kept_bytes() <= kKeptBytesMax)) &&
          (!socket_ || socket_->unsent_bytes() <= MessageSocket::kUnsentBytesMax);
 }
 

@@ -10,6 +10,9 @@ namespace cairn::p9 {
 namespace {
 
 constexpr char kLocksState = 'L';
+/// So that the records of all sessions find room in one segment. A session takes nothing more well
+/// below, but what is under way may still be a lot.
+constexpr std::size_t kRecordBytesMax = 192U << 10;
 
 bool is_none(const resume::SessionId& id) {
   return std::ranges::all_of(id, [](std::uint8_t byte) { return byte == 0; });
@@ -204,18 +207,29 @@ Task<> SessionRegistry::store_now(Id id) {
   if (found == sessions_.end()) co_return;
   const auto session = found->second.session;
   if (!co_await store_.admit()) co_return;  // then nothing is acknowledged any more
-  store_.put(session->record(door_.runtime.clock.wall().count()));
   changed_.erase(id);
+  put_record(id, *session);
   static_cast<void>(co_await door_.vfs.sync_all());
 }
 
-void SessionRegistry::before_seal() {
-  const format::TimeNs now = door_.runtime.clock.wall().count();
-  for (const Id& id : changed_) {
-    const auto found = sessions_.find(id);
-    if (found != sessions_.end()) store_.put(found->second.session->record(now));
+/// Without a record, the next daemon knows that it does not know what was done: see
+/// knows_unanswered(). Better than one that says less than it should.
+void SessionRegistry::put_record(const Id& id, const ResumableSession& session) {
+  const ReplyLog& log = session.log();
+  if (log.kept_bytes() <= kRecordBytesMax && log.kept().size() <= format::kSessionRepliesMax) {
+    return store_.put(session.record(door_.runtime.clock.wall().count()));
   }
-  changed_.clear();
+  store_.erase(id);
+  changed_.insert(id);  // a later segment has room for it
+}
+
+void SessionRegistry::before_seal() {
+  std::set<Id> changed;
+  changed.swap(changed_);
+  for (const Id& id : changed) {
+    const auto found = sessions_.find(id);
+    if (found != sessions_.end()) put_record(id, *found->second.session);
+  }
   for (const Id& id : ended_) store_.erase(id);
   ended_.clear();
 }

@@ -78,6 +78,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   void before_seal() override;
   void on_durable() override;
 
+  void put_record(const Id& id, const ResumableSession& session);
   Task<> end(Id id);
   void forget_left(const Id& id);
   void end_grace();

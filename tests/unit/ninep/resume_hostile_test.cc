@@ -99,6 +99,32 @@ TEST_F(HostileResumeTest, ASessionWithHundredsOfKeptRepliesGoesOnAfterACrash) {
   }
 }
 
+TEST_F(HostileResumeTest, ARecordIsSmallWhateverRepliesAreNotTaken) {
+  begin(client);
+  client.settle();
+  std::vector<std::string> names;
+  for (int i = 0; i < 400; ++i) names.push_back(std::to_string(1000 + i) + std::string(240, 'n'));
+  for (std::uint32_t i = 0; i < names.size(); ++i) {
+    client.send(Twalk{.fid = 0, .newfid = 100 + i, .names = {}});
+    client.send(Tlcreate{.fid = 100 + i,
+                         .name = names[i],
+                         .flags = open_flag::kReadWrite,
+                         .mode = 0644,
+                         .gid = 0});
+  }
+  const auto socket = client.socket();
+  while (!socket->to_server.empty() && !socket->closed) {
+    const std::string frame = std::move(socket->to_server.front());
+    socket->to_server.pop_front();
+    socket->user->on_message(frame);
+  }
+  make_durable();
+  std::size_t bytes = 0;
+  for (const auto& reply : run_records().at(0).replies) bytes += reply.bytes.size();
+  EXPECT_GT(bytes, 64U << 10);
+  EXPECT_LT(bytes, 98U << 10);
+}
+
 TEST_F(HostileResumeTest, ACounterThatFitsByChanceDoesNotOverwriteAnother) {
   begin(client);
   client.create(0, 1, "f", "before");
