@@ -15,6 +15,12 @@ mkdir "$work/mnt" "$XDG_CACHE_HOME"
 volume=(--storage "file://$work/bucket" --cache-dir "$work/cache")
 expect() { [ "$2" = "$3" ] || fail "$1: '$2' and not '$3'"; }
 machine() { "$vm" run --url "$url" --image "$IMAGE" "$@"; }
+# begin COMMAND...: in the background as `vm`; a signal reaches the program, and no shell before it.
+begin() {
+  exec_machine "$@" &
+  pids[vm]=$!
+}
+exec_machine() { exec "$vm" run --url "$url" --image "$IMAGE" "$@"; }
 # gives STATUS TEXT COMMAND...: fails by itself, with a sentence that has the text in it.
 gives() {
   local expected=$1 text=$2 got=0
@@ -100,8 +106,7 @@ until_true 30 reach || fail "nobody answers at the port"
 wait_for vm
 
 say "a stop in order"
-machine --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out" &
-pids[vm]=$!
+begin --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out"
 until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
 stop vm
 expect "the status" "$status" 143
