@@ -74,7 +74,10 @@ Result<void> Doors::open_web(const config::Settings& settings,
        .message_bytes_max = p9::Limits().message_bytes_max + resume::kEnvelopeBytesMax,
        .accept = [this](std::shared_ptr<MessageSocket> socket, const web::WebPeer& web_peer,
                         std::string_view subprotocol) {
-         p9::Peer peer{.trusted = true, .uid = p9::kNobody, .name = "web " + web_peer.name};
+         p9::Peer peer{.trusted = true,
+                       .uid = p9::kNobody,
+                       .name = "web " + web_peer.name,
+                       .key = web_peer.key};
          return subprotocol.empty() ? ninep_->accept(std::move(socket), std::move(peer))
                                     : ninep_->accept_resumable(std::move(socket), std::move(peer));
        }});

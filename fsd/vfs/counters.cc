@@ -4,7 +4,6 @@
 
 #include "fsd/base/log.h"
 #include "fsd/format/core_counters.h"
-#include "fsd/vfs/types.h"
 
 namespace cairn::vfs {
 namespace {
@@ -40,12 +39,22 @@ void Counters::create(SipKey name_key) {
 }
 
 void Counters::renew_lease() {
-  lease_end_ = next_ino_ + kLease;
+  lease_end_ = next_ino_ + lease_;
+  lease_in_ = volume_.open_segment();
   changed_ = true;
 }
 
+std::optional<Seq> Counters::awaited_segment() {
+  if (durable_lease_end_ != lease_end_ && volume_.durable_end() > lease_in_) {
+    durable_lease_end_ = lease_end_;
+  }
+  const std::uint64_t reserve = lease_ / 8;  // more than are asked for at the same time
+  if (next_ino_ + reserve < durable_lease_end_) return std::nullopt;
+  return lease_in_;
+}
+
 Ino Counters::next_ino() {
-  if (lease_end_ - next_ino_ < kLease / 2) renew_lease();
+  if (lease_end_ - next_ino_ < lease_ / 2) renew_lease();
   return Ino(next_ino_++);
 }
 

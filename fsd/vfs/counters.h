@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "fsd/base/id.h"
 #include "fsd/base/result.h"
 #include "fsd/engine/volume.h"
 #include "fsd/vfs/sip_hash.h"
+#include "fsd/vfs/types.h"
 
 namespace cairn::vfs {
 
@@ -14,14 +16,17 @@ namespace cairn::vfs {
 ///
 /// Inode numbers are leased: the record names the end of a lease, and a daemon that starts goes on
 /// there. So a number that was given out and lost in a crash is not given out again, and a client
-/// that still holds it gets ESTALE and never another file.
+/// that still holds it gets ESTALE and never another file. A lease is renewed when half of it is
+/// left; before numbers of the new one are given out it has to be durable.
 ///
 /// Lifetime: owned by Vfs.   Threads: core only.
 /// Invariants: after store(), the record says what the members say.
 /// Fails with: EIO (the record is damaged).
 class Counters {
  public:
-  explicit Counters(engine::Volume& volume) : volume_(volume) {}
+  /// `lease`: how many numbers one has.
+  explicit Counters(engine::Volume& volume, std::uint64_t lease = kInodeLease)
+      : volume_(volume), lease_(lease) {}
 
   /// False: the volume is new.
   Result<bool> load();
@@ -30,6 +35,10 @@ class Counters {
   /// In the first transaction after load(), before next_ino(): takes a new lease.
   void renew_lease();
 
+  /// The segment that has to be durable before many more numbers are given out: the lease that is
+  /// durable comes to its end. Usually none. (For whoever asks and then waits for room, there are
+  /// enough left.)
+  [[nodiscard]] std::optional<Seq> awaited_segment();
   [[nodiscard]] Ino next_ino();
   /// An earlier daemon may have given this number out.
   [[nodiscard]] bool is_of_the_past(Ino ino) const { return ino.value() < first_ino_; }
@@ -43,15 +52,14 @@ class Counters {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] SipKey name_key() const { return name_key_; }
 
-  /// Numbers per lease. Restarts use up half of one on average, and 32-bit clients like small
-  /// numbers; a crash that loses more than half a lease of created files could repeat numbers.
-  static constexpr std::uint64_t kLease = 1U << 18;
-
  private:
   engine::Volume& volume_;
+  const std::uint64_t lease_;
   std::uint64_t first_ino_ = 0;  // that this daemon may give out
   std::uint64_t next_ino_ = 0;
   std::uint64_t lease_end_ = 0;
+  std::uint64_t durable_lease_end_ = 0;
+  Seq lease_in_;  // the segment that has the newest lease
   std::uint64_t inodes_ = 0;
   std::uint64_t bytes_ = 0;
   SipKey name_key_;

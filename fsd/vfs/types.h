@@ -26,6 +26,9 @@ inline constexpr std::uint32_t kLinksMax = 1'000'000;
 inline constexpr std::size_t kIoBytesMax = 1U << 20;  // one read or write
 /// The most extents that one transaction deals with, unless told otherwise.
 inline constexpr std::size_t kExtentsPerStep = 1024;
+/// Inode numbers per lease. Restarts use up three quarters of one on average, and 32-bit clients
+/// like small numbers.
+inline constexpr std::uint64_t kInodeLease = 1U << 18;
 
 /// An open file or directory.
 using HandleId = Id<struct HandleTag>;

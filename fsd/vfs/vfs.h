@@ -34,6 +34,7 @@ class Vfs {
     std::uint32_t root_uid = 0;            // owner of the root directory of a new volume
     std::uint32_t root_gid = 0;
     std::size_t extents_per_step = kExtentsPerStep;  // tests make it small
+    std::uint64_t inode_lease = kInodeLease;         // tests make it small
     /// There is somebody who will call end_grace().
     bool grace = false;
   };

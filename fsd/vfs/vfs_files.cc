@@ -86,7 +86,7 @@ Task<Result<std::pair<HandleId, Attributes>>> Vfs::create(Caller caller, Ino par
                                                           std::string name, NewNode node,
                                                           int flags) {
   node.mode = S_IFREG | (node.mode & 07777);
-  CO_TRY_OK(co_await parts_->admit(caller, 0));
+  CO_TRY_OK(co_await parts_->admit_new(caller));
   auto result = parts_->finish(parts_->create(caller, parent, name, node, flags));
   if ((flags & O_TRUNC) != 0) parts_->reclaimer.continue_trims();
   co_return result;
@@ -96,7 +96,7 @@ Task<Result<std::pair<HandleId, Attributes>>> Vfs::make_tmpfile(Caller caller, I
                                                                 NewNode node, int flags) {
   if ((flags & O_ACCMODE) == O_RDONLY) co_return errno_error(EINVAL);
   node.mode = S_IFREG | (node.mode & 07777);
-  CO_TRY_OK(co_await parts_->admit(caller, 0));
+  CO_TRY_OK(co_await parts_->admit_new(caller));
   co_return parts_->finish(parts_->make_tmpfile(caller, parent, node, flags));
 }
 

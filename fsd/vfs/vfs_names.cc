@@ -43,6 +43,15 @@ Result<Attributes> Vfs::Parts::lookup(const Caller& caller, Ino parent, std::str
   return attributes(*inode);
 }
 
+Task<Result<void>> Vfs::Parts::wait_for_lease() {
+  CO_TRY_OK(co_await volume.admit(0));
+  while (const auto segment = counters.awaited_segment()) {
+    CO_TRY_OK(co_await volume.sync(*segment));
+    CO_TRY_OK(co_await volume.admit(0));
+  }
+  co_return Result<void>();
+}
+
 Result<Ino> Vfs::Parts::number_for(const Caller& caller) {
   if (caller.made_again == Ino()) return counters.next_ino();
   auto taken = inodes.get(caller.made_again);
@@ -158,7 +167,7 @@ Task<Result<Attributes>> Vfs::make_node(Caller caller, Ino parent, std::string n
                      S_ISCHR(node.mode) || S_ISBLK(node.mode);
   if (!known) co_return errno_error(EINVAL);
   node.mode &= S_IFMT | 07777;
-  CO_TRY_OK(co_await parts_->admit(caller, 0));
+  CO_TRY_OK(co_await parts_->admit_new(caller));
   co_return parts_->finish(parts_->make(caller, parent, name, node, {}));
 }
 
@@ -166,7 +175,7 @@ Task<Result<Attributes>> Vfs::make_directory(Caller caller, Ino parent, std::str
                                              NewNode node) {
   // mkdir(2) takes the permissions and the sticky bit; the group's bit comes from the parent.
   node.mode = S_IFDIR | (node.mode & 01777);
-  CO_TRY_OK(co_await parts_->admit(caller, 0));
+  CO_TRY_OK(co_await parts_->admit_new(caller));
   co_return parts_->finish(parts_->make(caller, parent, name, node, {}));
 }
 
@@ -175,7 +184,7 @@ Task<Result<Attributes>> Vfs::make_symlink(Caller caller, Ino parent, std::strin
   if (target.empty()) co_return errno_error(ENOENT);
   if (target.size() > kSymlinkBytesMax) co_return errno_error(ENAMETOOLONG);
   if (target.find('\0') != std::string::npos) co_return errno_error(EINVAL);
-  CO_TRY_OK(co_await parts_->admit(caller, 0));
+  CO_TRY_OK(co_await parts_->admit_new(caller));
   const NewNode node{.mode = S_IFLNK | 0777};
   co_return parts_->finish(parts_->make(caller, parent, name, node, target));
 }

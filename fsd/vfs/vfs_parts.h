@@ -52,7 +52,7 @@ struct Vfs::Parts {
   Runtime& runtime;
   engine::Volume& volume;
   Options options;
-  Counters counters{volume};
+  Counters counters{volume, options.inode_lease};
   Sessions sessions{volume};
   InodeTable inodes{volume, kLoadedInodesMax};
   Directory directory{volume, SipKey()};
@@ -73,6 +73,12 @@ struct Vfs::Parts {
   [[nodiscard]] Admission admit(const Caller& caller, std::size_t data_bytes) {
     return Admission(volume.admit(data_bytes), caller.cancel);
   }
+  /// The same for whoever makes an inode: there is a number for it, too.
+  [[nodiscard]] Admission admit_new(const Caller& caller) {
+    const bool waits = counters.awaited_segment().has_value();
+    return Admission(waits ? wait_for_lease() : volume.admit(0), caller.cancel);
+  }
+  Task<Result<void>> wait_for_lease();
   /// Puts what the whole transaction has changed, at its end. Passes the operation's result on.
   template <class T>
   Result<T> finish(Result<T> result) {

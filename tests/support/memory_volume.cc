@@ -70,6 +70,7 @@ void MemoryVolume::drop_reference(engine::DataRef at, std::uint64_t length) {
 }
 
 Task<Result<void>> MemoryVolume::sync(Seq upto) {
+  while (syncs_held_) co_await syncs_go_on_.wait();
   if (upto < open_) co_return Result<void>();
   ++syncs_;
   if (observer_ != nullptr) observer_->before_seal();

@@ -46,6 +46,11 @@ class MemoryVolume final : public engine::Volume {
   void crash();
   /// A new volume.
   void wipe();
+  /// From now on sync() waits; what has waited goes on when it no longer does.
+  void hold_syncs(bool held) {
+    syncs_held_ = held;
+    if (!held) syncs_go_on_.notify_all();
+  }
   /// From now on every read of file bytes fails with kDamaged.
   void damage_data() { damaged_ = true; }
 
@@ -66,6 +71,8 @@ class MemoryVolume final : public engine::Volume {
   std::uint64_t admits_ = 0;
   bool read_only_ = false;
   bool damaged_ = false;
+  bool syncs_held_ = false;
+  Condition syncs_go_on_;
 };
 
 }  // namespace cairn::testing

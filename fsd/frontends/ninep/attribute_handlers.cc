@@ -160,7 +160,7 @@ Task<Result<void>> handle(Call& call, const Txattrwalk& request) {
   }
   const std::uint64_t size = value.size();
   auto reader = std::make_shared<Fid>(call.door(), session.client, fid->user, fid->place, 0);
-  reader->reads_xattr(std::move(value));
+  reader->reads_xattr(std::move(value), call.session().xattr_bytes);
   CO_TRY_OK(session.fids.add(request.newfid, std::move(reader)));
   co_return call.reply(Rxattrwalk{.size = size});
 }
@@ -172,7 +172,8 @@ Task<Result<void>> handle(Call& call, const Txattrcreate& request) {
   if (request.name.size() > vfs::kXattrNameBytesMax) co_return errno_error(ERANGE);
   if (request.attr_size > vfs::kXattrValueBytesMax) co_return errno_error(E2BIG);
   if ((request.flags & ~(kXattrCreate | kXattrReplace)) != 0) co_return errno_error(EINVAL);
-  fid->writes_xattr(std::string(request.name), request.attr_size, static_cast<int>(request.flags));
+  fid->writes_xattr(std::string(request.name), request.attr_size, static_cast<int>(request.flags),
+                    call.session().xattr_bytes);
   co_return call.reply(Rxattrcreate{});
 }
 

@@ -32,9 +32,13 @@ Task<Result<FidRef>> FidMaker::make(FidClaim claim) {
   CO_TRY(const vfs::Attributes attributes, door.vfs.peek_attributes(ino));
   auto fid =
       std::make_shared<Fid>(door, state_.client, *found, claim.place, attributes.inode.change);
-  // What may be done with an open file was decided when it was opened.
+  const Identity& who = **found;
   const vfs::Caller caller{
-      .uid = (*found)->uid, .checked_by_kernel = true, .client = state_.client};
+      .uid = who.uid,
+      .gid = who.gid,
+      .groups = who.groups,
+      .checked_by_kernel = rights_ == Rights::kAsTheyWere || attributes.inode.uid == who.uid,
+      .client = state_.client};
   switch (claim.kind) {
     case Fid::Kind::kPath:
       break;
@@ -52,7 +56,7 @@ Task<Result<FidRef>> FidMaker::make(FidClaim claim) {
     }
     case Fid::Kind::kXattrWrite:
       if (state_.exported.read_only) co_return errno_error(EROFS);
-      fid->writes_xattr(claim.xattr_name, claim.xattr_bytes, claim.xattr_flags);
+      fid->writes_xattr(claim.xattr_name, claim.xattr_bytes, claim.xattr_flags, state_.xattr_bytes);
       fid->xattr_value = claim.xattr_value;
       break;
     case Fid::Kind::kXattrRead:

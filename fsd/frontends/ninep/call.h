@@ -17,7 +17,8 @@ struct SessionState {
   Door& door;
   const Export& exported;
   const Peer& peer;
-  const std::uint64_t client;  // Caller::client
+  const std::uint64_t client;   // Caller::client
+  std::size_t xattr_bytes = 0;  // of extended attributes that fids read and write
   FidTable fids;
   std::uint32_t message_bytes_max = 0;  // what Tversion agreed on; 0 before
   std::size_t lock_waits = 0;

@@ -17,6 +17,7 @@ Fid::~Fid() {
   // These two end at once; there is nobody left to tell of an error.
   if (kind_ == Kind::kFile) door_.vfs.release(handle_).detach();
   if (kind_ == Kind::kDirectory) door_.vfs.release_directory(handle_).detach();
+  if (counter_ != nullptr) *counter_ -= counted_bytes_;
   door_.versions.drop(place.ino);
   door_.vfs.forget(place.ino, 1);
 }
@@ -27,16 +28,25 @@ void Fid::opened(Kind kind, vfs::HandleId handle, int flags) {
   open_flags_ = flags;
 }
 
-void Fid::reads_xattr(std::string value) {
+void Fid::reads_xattr(std::string value, std::size_t& counter) {
   kind_ = Kind::kXattrRead;
   xattr_value = std::move(value);
+  count(xattr_value.size(), counter);
 }
 
-void Fid::writes_xattr(std::string name, std::size_t bytes, int flags) {
+void Fid::writes_xattr(std::string name, std::size_t bytes, int flags, std::size_t& counter) {
   kind_ = Kind::kXattrWrite;
   xattr_name = std::move(name);
   xattr_bytes = bytes;
   xattr_flags = flags;
+  count(bytes, counter);
+}
+
+void Fid::count(std::size_t bytes, std::size_t& counter) {
+  if (counter_ != nullptr) *counter_ -= counted_bytes_;
+  counter_ = &counter;
+  counted_bytes_ = bytes;
+  counter += bytes;
 }
 
 Result<FidRef> FidTable::get(std::uint32_t number) const {

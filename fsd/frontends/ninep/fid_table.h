@@ -43,19 +43,24 @@ class Fid {
   /// A crash undid some of what was done to it, and nobody has been told yet.
   bool has_lost = false;
 
-  // An extended attribute, or the list of their names, being read or written.
-  void reads_xattr(std::string value);
-  void writes_xattr(std::string name, std::size_t bytes, int flags);
+  // An extended attribute, or the list of their names, being read or written. Its bytes are counted
+  // in `counter`, which outlives the fid.
+  void reads_xattr(std::string value, std::size_t& counter);
+  void writes_xattr(std::string name, std::size_t bytes, int flags, std::size_t& counter);
   std::string xattr_name;
   std::string xattr_value;
   std::size_t xattr_bytes = 0;  // announced
   int xattr_flags = 0;
 
  private:
+  void count(std::size_t bytes, std::size_t& counter);
+
   Door& door_;
   Kind kind_ = Kind::kPath;
   vfs::HandleId handle_;
   int open_flags_ = 0;
+  std::size_t counted_bytes_ = 0;
+  std::size_t* counter_ = nullptr;
 };
 
 using FidRef = std::shared_ptr<Fid>;

@@ -17,7 +17,8 @@ struct Peer {
   /// himself, with the groups that the system's user database gives him.
   bool trusted = false;
   std::uint32_t uid = kNobody;
-  std::string name;  // for the log: "uid 1000", "10.0.0.7:1022"
+  std::string name;   // for the log: "uid 1000", "10.0.0.7:1022"
+  std::string key{};  // whom limits count: the name without the port
 };
 
 /// A client's numbers [client, client + count) are the volume's from `server` on.

@@ -63,7 +63,8 @@ Task<> ResumableSession::run_replay(Self self, std::string frame) {
 }
 
 Task<Result<void>> ResumableSession::replay(Call& call, const RedoClaim& claim) {
-  FidMaker maker(call.session());
+  // What the rights were is part of what it expects to find.
+  FidMaker maker(call.session(), FidMaker::Rights::kAsTheyWere);
   for (const auto& [number, fid] : claim.fids) {
     auto made = co_await maker.make(fid);
     if (!made) co_return made.error();
@@ -116,7 +117,9 @@ Task<> ResumableSession::run_restore(Self self, std::string frame) {
   state.message_bytes_max =
       std::min(restore.message_bytes_max, state.door.limits.message_bytes_max);
   std::vector<resume::Failure> failures;
-  FidMaker maker(state);
+  const FidMaker::Rights rights =
+      self->keeper_.is_awaited(self->id_) ? FidMaker::Rights::kAsTheyWere : FidMaker::Rights::kNow;
+  FidMaker maker(state, rights);
   std::size_t count = 0;
   for (const resume::Item& item : restore.items) {
     if (StateItems::fid_of(item.key)) co_await self->restore_fid(maker, item, failures);
@@ -181,7 +184,10 @@ void ResumableSession::restore_locks(const resume::Item& item,
   const auto claim = keeper_.sealer().open_lock(item.blob);
   Result<void> done = errno_error(ESTALE, "nothing that we gave out");
   SessionState& state = session_.state();
-  if (claim) {
+  if (claim && !keeper_.keeps_locks(id_)) {
+    done = errno_error(ESTALE, "others may have had locks since");
+    lose({claim->ino});
+  } else if (claim) {
     const FidRef fid = open_fid(claim->fid, claim->ino);
     if (fid) done = {};
     for (vfs::RangeLock lock : claim->locks) {
@@ -200,6 +206,7 @@ void ResumableSession::end_rebuilding() {
   if (!std::exchange(may_rebuild_, false)) return;
   for (const Ino ino : held_inodes_) session_.state().door.vfs.forget(ino, 1);
   held_inodes_.clear();
+  if (had_locks_) keeper_.on_changed(id_);
   keeper_.on_restored(id_);
 }
 

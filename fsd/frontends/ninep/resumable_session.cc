@@ -4,6 +4,7 @@
 
 #include "fsd/base/log.h"
 #include "fsd/frontends/ninep/handlers.h"
+#include "fsd/frontends/ninep/left_sessions.h"
 #include "fsd/frontends/ninep/redo.h"
 
 // Two things are done here and in resumable_rebuild.cc.
@@ -29,6 +30,8 @@ constexpr std::size_t kWaitingBytesMax = 32U << 20;
 constexpr std::size_t kUnacknowledgedBytesMax = 40U << 20;
 constexpr std::size_t kKeptMax = format::kSessionRepliesMax / 2;
 constexpr std::size_t kKeptBytesMax = 96U << 10;
+/// What the tables take of memory, about.
+constexpr std::size_t kHeldInodeBytes = 64;
 
 /// What the frame says of our frames; 0: nothing.
 struct ReceivedIn {
@@ -50,12 +53,14 @@ struct ResumableSession::Note final : CallNote {
 
 ResumableSession::ResumableSession(SessionKeeper& keeper, Door& door, const Export& exported,
                                    Peer peer, const resume::SessionId& id,
-                                   const std::vector<format::SessionReply>& kept)
+                                   const format::SessionRecord* left)
     : keeper_(keeper),
       id_(id),
+      had_locks_(left != nullptr && LeftSessions::has_locks(*left)),
       session_(door, exported, std::move(peer), *this, [this] { go_on(); }),
       items_(keeper.sealer()) {
-  for (const format::SessionReply& reply : kept) log_.keep(reply.sequence, reply.bytes);
+  if (left == nullptr) return;
+  for (const format::SessionReply& reply : left->replies) log_.keep(reply.sequence, reply.bytes);
 }
 
 ResumableSession::~ResumableSession() = default;
@@ -92,6 +97,14 @@ void ResumableSession::disconnect(std::uint16_t code, const char* why) {
   if (socket_) std::exchange(socket_, nullptr)->close(code, why);
   waiting_.clear();
   waiting_bytes_ = 0;
+  tell_size();
+}
+
+void ResumableSession::tell_size() {
+  if (closing_) return;
+  const std::size_t size = log_.bytes() + log_.kept_bytes() + waiting_bytes_ + session_.bytes() +
+                           items_.bytes() + held_inodes_.size() * kHeldInodeBytes;
+  if (size != std::exchange(told_size_, size)) keeper_.on_size(id_, size);
 }
 
 void ResumableSession::fail(const char* why) {
@@ -150,6 +163,7 @@ void ResumableSession::go_on() {
     take(std::move(frame));
   }
   going_on_ = false;
+  tell_size();
   // Only for what ends without the client's help: what it says to have got must still get through.
   const bool hold_back = busy_ || !session_.has_room();
   if (!socket_ || hold_back == held_back_) return;
@@ -212,6 +226,7 @@ void ResumableSession::on_durable() {
 void ResumableSession::send(std::string frame, std::uint64_t answers) {
   if (closing_) return;
   const std::string& kept = log_.add(std::move(frame), answers);
+  tell_size();
   if (!socket_) return;
   std::string sent = kept;
   resume::patch_received(sent, received_);
@@ -273,11 +288,12 @@ void ResumableSession::answer(Call& call, std::string_view reply,
 }
 
 format::SessionRecord ResumableSession::record(format::TimeNs now) const {
-  format::SessionRecord record{.id = id_,
-                               .last_seen = now,
-                               .keep_seconds = keeper_.grace_seconds(),
-                               .replies = {},
-                               .state = items_.has_locks() ? "L" : ""};
+  format::SessionRecord record{
+      .id = id_,
+      .last_seen = now,
+      .keep_seconds = keeper_.grace_seconds(),
+      .replies = {},
+      .state = LeftSessions::state(items_.has_locks() || (may_rebuild_ && had_locks_))};
   for (const auto& [answers, frame] : log_.kept()) {
     record.replies.push_back({.sequence = answers, .bytes = frame});
     record.applied = answers;

@@ -32,8 +32,15 @@ class SessionKeeper {
   virtual void on_changed(const resume::SessionId& id) = 0;
   /// Returns when the record is durable.
   virtual Task<> store_now(resume::SessionId id) = 0;
+  /// An earlier daemon left it, and its client has come back in time: what it had open may be as it
+  /// was.
+  [[nodiscard]] virtual bool is_awaited(const resume::SessionId& id) const = 0;
+  /// ... and nobody else has got a lock since.
+  [[nodiscard]] virtual bool keeps_locks(const resume::SessionId& id) const = 0;
   /// The session has back what it had, or never had anything elsewhere.
   virtual void on_restored(const resume::SessionId& id) = 0;
+  /// About how much memory it takes now.
+  virtual void on_size(const resume::SessionId& id, std::size_t bytes) = 0;
   virtual void on_disconnected(const resume::SessionId& id) = 0;
   /// The client says that it will not come back. The session may be closed after that call.
   virtual void on_bye(const resume::SessionId& id) = 0;
@@ -45,9 +52,9 @@ class SessionKeeper {
 class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
                          private SessionWitness {
  public:
-  /// `kept`: replies that an earlier daemon kept, which the client may not have seen.
+  /// `left`: what an earlier daemon left of it; null: nothing.
   ResumableSession(SessionKeeper& keeper, Door& door, const Export& exported, Peer peer,
-                   const resume::SessionId& id, const std::vector<format::SessionReply>& kept);
+                   const resume::SessionId& id, const format::SessionRecord* left);
   ~ResumableSession() override;
 
   /// The client has come by this connection. `welcome` says how it was found, and what of it; the
@@ -89,6 +96,7 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   void send(std::string frame, std::uint64_t answers);
   void fail(const char* why);
   void disconnect(std::uint16_t code, const char* why);
+  void tell_size();
   static Task<> commit(Self self);
 
   // After a crash.
@@ -107,6 +115,7 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
 
   SessionKeeper& keeper_;
   const resume::SessionId id_;
+  const bool had_locks_;  // when an earlier daemon left it
   Session session_;
   StateItems items_;
   ReplyLog log_;
@@ -115,13 +124,14 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   std::uint64_t acknowledged_ = 0;   // number of our last frame that the client says to have
   std::deque<std::string> waiting_;  // frames that have come and are not taken yet
   std::size_t waiting_bytes_ = 0;
+  std::size_t told_size_ = 0;
   bool going_on_ = false;
   bool held_back_ = false;
   bool busy_ = false;        // a Replay or a Restore is being done
   bool may_rebuild_ = true;  // until the first Request
   bool closing_ = false;
-  bool committing_ = false;    // one at a time, however often the client asks
-  bool commit_asked_ = false;  // since it began
+  bool committing_ = false;      // one at a time, however often the client asks
+  bool commit_asked_ = false;    // since it began
   bool owes_durable_ = false;    // the client keeps changes that it does not know to be durable
   bool has_come_ = false;        // a numbered frame: the client has seen the Welcome
   bool locks_recorded_ = false;  // the record says that there are locks

@@ -20,6 +20,9 @@ namespace {
 constexpr std::uint32_t kMessageBytesMin = 4096;
 /// Before Tversion has agreed on anything: Tversion itself is short.
 constexpr std::uint32_t kFirstMessageBytesMax = 8192;
+// What the tables take of memory, about.
+constexpr std::size_t kFidBytes = 512;
+constexpr std::size_t kLostBytes = 64;
 
 }  // namespace
 
@@ -58,6 +61,11 @@ bool Session::has_room() const {
   if (calls_.empty()) return !restarting_;
   return !restarting_ && calls_.size() < limits.requests_max &&
          call_bytes_ < limits.request_bytes_max;
+}
+
+std::size_t Session::bytes() const {
+  return call_bytes_ + state_.fids.size() * kFidBytes + state_.xattr_bytes +
+         state_.lost.size() * kLostBytes;
 }
 
 Result<void> Session::receive(std::string message, std::uint64_t number) {

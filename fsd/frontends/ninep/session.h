@@ -57,6 +57,8 @@ class Session {
   [[nodiscard]] const Peer& peer() const { return peer_; }
   /// For who brings a session's state back, before its first request.
   [[nodiscard]] SessionState& state() { return state_; }
+  /// About how much memory it takes: its requests under way, fids, and what is to be told.
+  [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] bool is_idle() const { return calls_.empty(); }
 
  private:

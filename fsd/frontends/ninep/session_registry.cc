@@ -9,7 +9,6 @@
 namespace cairn::p9 {
 namespace {
 
-constexpr char kLocksState = 'L';
 /// So that the records of all sessions find room in one segment. A session takes nothing more well
 /// below, but what is under way may still be a lot.
 constexpr std::size_t kRecordBytesMax = 192U << 10;
@@ -86,11 +85,9 @@ SessionRegistry::~SessionRegistry() { CHECK(sessions_.empty()); }
 
 Result<void> SessionRegistry::start() {
   TRY(auto records, store_.records());
-  bool locks = false;
-  for (format::SessionRecord& record : records) {
-    locks = locks || record.state.find(kLocksState) != record.state.npos;
-    const Id id = record.id;
-    left_.emplace(id, std::move(record));
+  for (const Id& id : left_.load(std::move(records))) {
+    log::info("a client's session is waited for no more");
+    ended_.insert(id);
   }
   store_.set_user(this);
   if (left_.empty()) {
@@ -99,9 +96,25 @@ Result<void> SessionRegistry::start() {
   }
   log::info("{} clients' sessions may come back within {} s", left_.size(), grace_seconds());
   in_grace_ = true;
-  if (locks) door_.vfs.hold_locks();
+  holds_locks_ = left_.any_has_locks();
+  if (holds_locks_) door_.vfs.hold_locks();
   grace_ = door_.runtime.timers.schedule(options_.grace, [this] { end_grace(); });
+  store_left().detach();
   return {};
+}
+
+/// That they have been waited for once more is to be known, whatever becomes of this daemon.
+Task<> SessionRegistry::store_left() {
+  if (!gate_.enter()) co_return;
+  std::vector<Id> ids;
+  for (const auto& [id, record] : left_.all()) ids.push_back(id);
+  for (const Id& id : ids) {
+    if (!co_await store_.admit()) break;
+    const format::SessionRecord* record = left_.find(id);
+    if (record != nullptr && !sessions_.contains(id)) store_.put(*record);
+  }
+  static_cast<void>(co_await door_.vfs.sync_all());
+  gate_.leave();
 }
 
 std::shared_ptr<MessageSocket::User> SessionRegistry::accept(std::shared_ptr<MessageSocket> socket,
@@ -114,7 +127,7 @@ std::shared_ptr<MessageSocket::User> SessionRegistry::accept(std::shared_ptr<Mes
 Result<std::shared_ptr<ResumableSession>> SessionRegistry::find(
     std::shared_ptr<MessageSocket> socket, const resume::Hello& hello, const Export& exported,
     const Peer& peer) {
-  if (stopping_) return errno_error(ESHUTDOWN, "the server is stopping");
+  if (gate_.closing()) return errno_error(ESHUTDOWN, "the server is stopping");
   const auto known = sessions_.find(hello.id);
   if (known != sessions_.end() && !is_none(hello.id)) {
     return resume_here(known->second, std::move(socket), hello, exported, peer);
@@ -138,15 +151,25 @@ Result<std::shared_ptr<ResumableSession>> SessionRegistry::resume_here(
   }
   TRY_OK(entry.session->connect(std::move(socket), hello, welcome));
   if (std::exchange(entry.grace_set, false)) door_.runtime.timers.cancel(entry.grace);
+  census_.set_connected(hello.id);
   return entry.session;
+}
+
+/// For one more session of this client, at the cost of one that he has lost.
+Result<void> SessionRegistry::make_room(const std::string& client) {
+  if (census_.count_of(client) >= options_.sessions_per_client_max) {
+    const auto oldest = census_.oldest_detached(client);
+    if (!oldest) return errno_error(EMFILE, "this client has too many sessions");
+    give_up(*oldest, "its client has too many");
+  }
+  if (sessions_.size() + ending_ < options_.sessions_max) return {};
+  return errno_error(EMFILE, "too many sessions");
 }
 
 Result<std::shared_ptr<ResumableSession>> SessionRegistry::make(
     std::shared_ptr<MessageSocket> socket, const resume::Hello& hello, const Export& exported,
     Peer peer) {
-  if (sessions_.size() + ending_ >= options_.sessions_max) {
-    return errno_error(EMFILE, "too many sessions");
-  }
+  TRY_OK(make_room(peer.key));
   const bool is_new = is_none(hello.id);
   const Id id = is_new ? format::random_uuid(door_.runtime.random) : hello.id;
   resume::Welcome welcome{
@@ -155,17 +178,18 @@ Result<std::shared_ptr<ResumableSession>> SessionRegistry::make(
       .began = {.epoch = store_.epoch().value(), .segment = store_.segment().value()},
       .terms = {},
       .kept = {}};
-  std::vector<format::SessionReply> kept;
-  if (const auto left = left_.find(id); left != left_.end()) kept = left->second.replies;
   SessionKeeper& keeper = *this;
-  auto session =
-      std::make_shared<ResumableSession>(keeper, door_, exported, std::move(peer), id, kept);
+  census_.add(id, peer.key);
+  auto session = std::make_shared<ResumableSession>(keeper, door_, exported, std::move(peer), id,
+                                                    left_.find(id));
   sessions_.emplace(id, Entry{.session = session, .exported = &exported, .welcome = welcome});
   add_kept(session->log().kept(), welcome);
   TRY_OK(session->connect(std::move(socket), hello, std::move(welcome)));
   // Its record is in the first segment that anything of it can be in.
   changed_.insert(id);
   ended_.erase(id);
+  // That its client was here is to be known as surely as that it was waited for.
+  if (left_.contains(id)) store_now(id).detach();
   return session;
 }
 
@@ -203,13 +227,14 @@ std::uint32_t SessionRegistry::grace_seconds() const {
 }
 
 Task<> SessionRegistry::store_now(Id id) {
-  const auto found = sessions_.find(id);
-  if (found == sessions_.end()) co_return;
-  const auto session = found->second.session;
-  if (!co_await store_.admit()) co_return;  // then nothing is acknowledged any more
-  changed_.erase(id);
-  put_record(id, *session);
-  static_cast<void>(co_await door_.vfs.sync_all());
+  changed_.insert(id);  // whoever stops us puts it
+  if (!gate_.enter()) co_return;
+  if (co_await store_.admit()) {  // else nothing is acknowledged any more
+    const auto found = sessions_.find(id);
+    if (found != sessions_.end() && changed_.erase(id) > 0) put_record(id, *found->second.session);
+    static_cast<void>(co_await door_.vfs.sync_all());
+  }
+  gate_.leave();
 }
 
 /// Without a record, the next daemon knows that it does not know what was done: see
@@ -238,16 +263,24 @@ void SessionRegistry::on_durable() {
   for (const auto& [id, entry] : sessions_) entry.session->on_durable();
 }
 
+bool SessionRegistry::is_awaited(const Id& id) const { return in_grace_ && left_.contains(id); }
+
+bool SessionRegistry::keeps_locks(const Id& id) const {
+  const format::SessionRecord* record = holds_locks_ ? left_.find(id) : nullptr;
+  return record != nullptr && LeftSessions::has_locks(*record);
+}
+
 void SessionRegistry::on_restored(const Id& id) { forget_left(id); }
 
 void SessionRegistry::forget_left(const Id& id) {
-  if (left_.erase(id) > 0 && left_.empty() && in_grace_) end_grace();
+  if (left_.forget(id) && in_grace_) end_grace();
 }
 
 void SessionRegistry::end_grace() {
   if (!std::exchange(in_grace_, false)) return;
   door_.runtime.timers.cancel(grace_);
-  for (const auto& [id, record] : left_) {
+  holds_locks_ = false;
+  for (const auto& [id, record] : left_.all()) {
     if (!sessions_.contains(id)) ended_.insert(id);
   }
   if (!left_.empty()) log::info("{} clients' sessions did not come back", left_.size());
@@ -255,9 +288,35 @@ void SessionRegistry::end_grace() {
   door_.vfs.end_grace();
 }
 
+/// Not on the spot: it may be in the middle of something.
+void SessionRegistry::on_size(const Id& id, std::size_t bytes) {
+  census_.set_bytes(id, bytes);
+  if (census_.bytes() <= options_.bytes_max || gate_.closing()) return;
+  if (std::exchange(too_many_bytes_, true)) return;
+  keeping_to_bytes_ = door_.runtime.timers.schedule(Duration(), [this] { keep_to_bytes(); });
+}
+
+/// Who is connected holds what he needs, unless it is too much by itself. What ends comes back as
+/// after a crash.
+void SessionRegistry::keep_to_bytes() {
+  too_many_bytes_ = false;
+  while (census_.bytes() > options_.bytes_max) {
+    auto id = census_.oldest_detached();
+    if (!id) id = census_.largest();
+    give_up(*id, "all sessions together hold too much memory");
+  }
+}
+
+void SessionRegistry::give_up(const Id& id, const char* why) {
+  log::warn("9p: {}: its session, of {} KiB, has ended: {}", sessions_.at(id).session->peer().name,
+            census_.bytes_of(id) >> 10U, why);
+  end(id).detach();
+}
+
 void SessionRegistry::on_disconnected(const Id& id) {
   const auto found = sessions_.find(id);
-  if (found == sessions_.end() || stopping_ || found->second.grace_set) return;
+  if (found == sessions_.end() || gate_.closing() || found->second.grace_set) return;
+  census_.set_detached(id);
   found->second.grace_set = true;
   found->second.grace = door_.runtime.timers.schedule(options_.grace, [this, id] {
     const auto entry = sessions_.find(id);
@@ -271,28 +330,32 @@ void SessionRegistry::on_disconnected(const Id& id) {
 
 Task<> SessionRegistry::end(Id id) {
   const auto found = sessions_.find(id);
-  if (found == sessions_.end()) co_return;
-  const auto session = found->second.session;
+  if (found == sessions_.end() || !gate_.enter()) co_return;
+  auto session = found->second.session;
   if (found->second.grace_set) door_.runtime.timers.cancel(found->second.grace);
   sessions_.erase(found);
+  census_.remove(id);
   changed_.erase(id);
   ended_.insert(id);
   ++ending_;
   co_await session->close();
   --ending_;
   forget_left(id);
-  ended_one_.notify_all();
+  session.reset();
+  gate_.leave();
 }
 
 Task<> SessionRegistry::stop() {
-  stopping_ = true;
-  if (std::exchange(in_grace_, false)) door_.runtime.timers.cancel(grace_);
+  Task<> all_left = gate_.close();
+  if (in_grace_) door_.runtime.timers.cancel(grace_);
+  in_grace_ = false;
+  if (too_many_bytes_) door_.runtime.timers.cancel(keeping_to_bytes_);
   if (!sessions_.empty() || !left_.empty()) door_.vfs.keep_orphans();
   for (auto& [id, entry] : sessions_) {
     if (std::exchange(entry.grace_set, false)) door_.runtime.timers.cancel(entry.grace);
-    co_await entry.session->close();
   }
-  while (ending_ > 0) co_await ended_one_.wait();
+  for (auto& [id, entry] : sessions_) co_await entry.session->close();
+  co_await all_left;
   // What was done until now and not answered goes into the last segment.
   if ((!changed_.empty() || !ended_.empty()) && co_await store_.admit()) before_seal();
   store_.set_user(nullptr);

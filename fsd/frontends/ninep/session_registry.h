@@ -7,19 +7,24 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fsd/frontends/ninep/left_sessions.h"
 #include "fsd/frontends/ninep/resumable_session.h"
+#include "fsd/frontends/ninep/session_census.h"
 #include "fsd/vfs/sessions.h"
 
 namespace cairn::p9 {
 
 /// The resumable sessions of all connections: finds them again, keeps them for a while when their
-/// connection has dropped, and writes their records with the segments that they belong to.
+/// connection has dropped, and writes their records with the segments that they belong to. Past
+/// what all of them may hold, those go first that have lost their connections.
 /// Lifetime: stop() must have ended before it goes, and before the Vfs stops.   Threads: core only.
 class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User {
  public:
   struct Options {
     Duration grace = std::chrono::seconds(120);
     std::size_t sessions_max = 256;
+    std::size_t sessions_per_client_max = 64;  // of those, by Peer::key
+    std::size_t bytes_max = 512U << 20;        // of all of them
   };
   SessionRegistry(Door& door, Options options);
   ~SessionRegistry() override;
@@ -37,6 +42,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   Task<> stop();
 
   [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return census_.bytes(); }
 
  private:
   class Connection;
@@ -60,6 +66,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   Result<std::shared_ptr<ResumableSession>> make(std::shared_ptr<MessageSocket> socket,
                                                  const resume::Hello& hello, const Export& exported,
                                                  Peer peer);
+  Result<void> make_room(const std::string& client);
   [[nodiscard]] bool knows_unanswered(const resume::Hello& hello) const;
 
   // SessionKeeper.
@@ -70,7 +77,10 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   [[nodiscard]] std::uint32_t grace_seconds() const override;
   void on_changed(const Id& id) override { changed_.insert(id); }
   Task<> store_now(Id id) override;
+  [[nodiscard]] bool is_awaited(const Id& id) const override;
+  [[nodiscard]] bool keeps_locks(const Id& id) const override;
   void on_restored(const Id& id) override;
+  void on_size(const Id& id, std::size_t bytes) override;
   void on_disconnected(const Id& id) override;
   void on_bye(const Id& id) override { end(id).detach(); }
 
@@ -79,7 +89,10 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   void on_durable() override;
 
   void put_record(const Id& id, const ResumableSession& session);
+  Task<> store_left();
   Task<> end(Id id);
+  void give_up(const Id& id, const char* why);
+  void keep_to_bytes();
   void forget_left(const Id& id);
   void end_grace();
 
@@ -88,15 +101,18 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   const Options options_;
   const ClaimSealer sealer_;
   std::map<Id, Entry> sessions_;
-  std::map<Id, format::SessionRecord> left_;  // by an earlier daemon, and not come back for yet
-  std::set<Id> changed_;                      // to be put before the segment is sealed
-  std::set<Id> ended_;                        // ... to be erased
+  SessionCensus census_;
+  LeftSessions left_;
+  std::set<Id> changed_;  // to be put before the segment is sealed
+  std::set<Id> ended_;    // ... to be erased
   std::uint64_t last_order_ = 0;
   bool in_grace_ = false;
+  bool holds_locks_ = false;  // in the grace
   Timers::Token grace_ = 0;
-  bool stopping_ = false;
+  bool too_many_bytes_ = false;  // and keep_to_bytes() is on its way
+  Timers::Token keeping_to_bytes_ = 0;
   std::size_t ending_ = 0;
-  Condition ended_one_;
+  Gate gate_;
 };
 
 }  // namespace cairn::p9

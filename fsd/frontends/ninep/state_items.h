@@ -31,6 +31,8 @@ class StateItems {
   /// without that, the next crash would make us forget it.
   void add_lost(const std::vector<Ino>& inodes, std::vector<Item>& items);
   [[nodiscard]] bool has_locks() const { return !owners_.empty(); }
+  /// About how much memory it takes, and the locks themselves.
+  [[nodiscard]] std::size_t bytes() const { return (owners_.size() * 4 + lost_.size()) * 64; }
 
   /// The fid's number that an item's key names; none if it is not a fid's.
   [[nodiscard]] static std::optional<std::uint32_t> fid_of(std::string_view key);

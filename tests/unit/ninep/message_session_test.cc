@@ -5,6 +5,7 @@
 #include "fsd/frontends/ninep/ninep_server.h"
 #include "fsd/runtime/blocking.h"
 #include "fsd/runtime/real_runtime.h"
+#include "tests/support/fake_message_socket.h"
 #include "tests/support/memory_volume.h"
 #include "tests/unit/ninep/session_fixture.h"
 
@@ -13,31 +14,13 @@
 namespace cairn::p9 {
 namespace {
 
+using testing::FakeMessageSocket;
 using ::testing::HasSubstr;
 
-/// Keeps what is said to it.
-class FakeSocket final : public MessageSocket {
- public:
-  void send(std::string message) override { sent.push_back(std::move(message)); }
-  [[nodiscard]] std::size_t unsent_bytes() const override { return unsent; }
-  void hold_back(bool value) override { held = value; }
-  void close(std::uint16_t code, std::string_view why) override {
-    close_code = code;
-    reason = why;
-    if (on_close) on_close();
-  }
-  /// The type of the last reply.
-  [[nodiscard]] int last_reply() const {
-    return sent.empty() ? 0 : peek_header(as_bytes(sent.back()))->type;
-  }
-
-  std::vector<std::string> sent;
-  std::size_t unsent = 0;
-  bool held = false;
-  int close_code = 0;
-  std::string reason;
-  std::function<void()> on_close;
-};
+/// The type of the last reply.
+int last_reply(const FakeMessageSocket& socket) {
+  return socket.to_client.empty() ? 0 : peek_header(as_bytes(socket.to_client.back()))->type;
+}
 
 std::string encoded(std::uint16_t tag, const Request& request) {
   std::string message;
@@ -60,7 +43,7 @@ class MessageSessionTest : public SessionTest {
     begin_session();
   }
   void begin_session() {
-    socket = std::make_shared<FakeSocket>();
+    socket = std::make_shared<FakeMessageSocket>();
     user = make_message_session(*door, exported, {.trusted = true, .uid = 0, .name = "test"},
                                 socket, [this] { ++ends; });
   }
@@ -76,18 +59,18 @@ class MessageSessionTest : public SessionTest {
     user.reset();
     sim.run_for(std::chrono::seconds(1));
   }
-  std::shared_ptr<FakeSocket> socket;
+  std::shared_ptr<FakeMessageSocket> socket;
   std::shared_ptr<MessageSocket::User> user;
   int ends = 0;
 };
 
 TEST_F(MessageSessionTest, EachMessageIsARequest) {
   say(version());
-  ASSERT_EQ(socket->last_reply(), kRversion);
+  ASSERT_EQ(last_reply(*socket), kRversion);
   say(attach(1));
   sim.run_for(std::chrono::seconds(1));
-  EXPECT_EQ(socket->last_reply(), kRattach);
-  EXPECT_EQ(socket->close_code, 0);
+  EXPECT_EQ(last_reply(*socket), kRattach);
+  EXPECT_EQ(socket->code, 0);
   hang_up();
   EXPECT_EQ(ends, 1);
 }
@@ -110,25 +93,25 @@ TEST_F(MessageSessionTest, WhatIsNotOneMessageEndsTheConnection) {
     hang_up();
     begin_session();
     say(wrong.message);
-    EXPECT_EQ(socket->close_code, kCloseProtocolError) << wrong.reason;
+    EXPECT_EQ(socket->code, kCloseProtocolError) << wrong.reason;
     EXPECT_THAT(socket->reason, HasSubstr(wrong.reason));
     say(version());
-    EXPECT_TRUE(socket->sent.empty()) << "nothing is taken afterwards";
+    EXPECT_TRUE(socket->to_client.empty()) << "nothing is taken afterwards";
   }
 }
 
 TEST_F(MessageSessionTest, WhoDoesNotTakeHisRepliesIsNotReadFrom) {
   say(version());
-  EXPECT_FALSE(socket->held);
+  EXPECT_FALSE(socket->held_back);
   socket->unsent = MessageSocket::kUnsentBytesMax + 1;
   say(attach(1));
-  EXPECT_TRUE(socket->held);
-  EXPECT_EQ(socket->sent.size(), 1U) << "nor is what has come passed in";
+  EXPECT_TRUE(socket->held_back);
+  EXPECT_EQ(socket->to_client.size(), 1U) << "nor is what has come passed in";
   socket->unsent = MessageSocket::kUnsentBytesMax / 2 - 1;
   sim.in_core([&] { user->on_drained(); });
   sim.run_for(std::chrono::seconds(1));
-  EXPECT_FALSE(socket->held);
-  EXPECT_EQ(socket->last_reply(), kRattach);
+  EXPECT_FALSE(socket->held_back);
+  EXPECT_EQ(last_reply(*socket), kRattach);
 }
 
 TEST_F(MessageSessionTest, WhoseRequestsHoldAllTheyMayIsNotReadFrom) {
@@ -139,13 +122,13 @@ TEST_F(MessageSessionTest, WhoseRequestsHoldAllTheyMayIsNotReadFrom) {
   say(version());
   say(attach(1));
   say(encoded(2, Tmkdir{.dfid = 1, .name = "directory", .mode = 0755, .gid = 0}));
-  EXPECT_TRUE(socket->held);
+  EXPECT_TRUE(socket->held_back);
   say(attach(3));
-  EXPECT_EQ(socket->sent.size(), 2U) << "it is not passed in";
+  EXPECT_EQ(socket->to_client.size(), 2U) << "it is not passed in";
   sim.in_core([&] { settled.set(true); });
   sim.run_for(std::chrono::seconds(1));
-  EXPECT_FALSE(socket->held);
-  EXPECT_EQ(socket->sent.size(), 4U);
+  EXPECT_FALSE(socket->held_back);
+  EXPECT_EQ(socket->to_client.size(), 4U);
 }
 
 TEST_F(MessageSessionTest, ASessionThatHasEndedTakesNothing) {
@@ -156,7 +139,7 @@ TEST_F(MessageSessionTest, ASessionThatHasEndedTakesNothing) {
     kept->on_message(attach(1));
     kept->on_drained();
   });
-  EXPECT_EQ(socket->sent.size(), 1U);
+  EXPECT_EQ(socket->to_client.size(), 1U);
   EXPECT_EQ(ends, 1);
 }
 
@@ -172,20 +155,20 @@ TEST(NinepServerOfMessages, CountsThemWithItsOwnAndEndsThemWhenItStops) {
   auto vfs = run_blocking(core, [&] { return open_vfs(runtime.runtime(), volume); });
   auto server = NinepServer::start(runtime.runtime(), runtime.io(), *vfs, {.connections_max = 1});
   ASSERT_TRUE(server);
-  const auto socket = std::make_shared<FakeSocket>();
+  const auto socket = std::make_shared<FakeMessageSocket>();
   std::shared_ptr<MessageSocket::User> first;
   call_blocking(core, [&] {
     first = (*server)->accept(socket, {.trusted = true});
     EXPECT_TRUE(first);
-    EXPECT_FALSE((*server)->accept(std::make_shared<FakeSocket>(), {.trusted = true}));
+    EXPECT_FALSE((*server)->accept(std::make_shared<FakeMessageSocket>(), {.trusted = true}));
     socket->on_close = [&] { core.post([&] { std::exchange(first, nullptr)->on_closed(); }); };
   });
   EXPECT_EQ((*server)->connections(), 1U);
   (*server)->stop();
   EXPECT_EQ((*server)->connections(), 0U);
-  EXPECT_EQ(socket->close_code, kCloseGoingAway);
+  EXPECT_EQ(socket->code, kCloseGoingAway);
   call_blocking(core, [&] {
-    EXPECT_FALSE((*server)->accept(std::make_shared<FakeSocket>(), {.trusted = true}));
+    EXPECT_FALSE((*server)->accept(std::make_shared<FakeMessageSocket>(), {.trusted = true}));
   });
   run_blocking(core, [&] { return vfs->stop(); });
   runtime.stop();

@@ -8,32 +8,12 @@
 
 #include "fsd/frontends/ninep/session_registry.h"
 #include "protocol/resume/client.h"
+#include "tests/support/fake_message_socket.h"
 #include "tests/unit/ninep/session_fixture.h"
 
 namespace cairn::p9 {
 
-/// A WebSocket without a network: frames wait on both ways until somebody carries them on.
-class TestSocket final : public MessageSocket {
- public:
-  void send(std::string message) override {
-    if (!closed) to_client.push_back(std::move(message));
-  }
-  [[nodiscard]] std::size_t unsent_bytes() const override { return 0; }
-  void hold_back(bool held) override { held_back = held; }
-  void close(std::uint16_t with_code, std::string_view why) override {
-    closed = true;
-    code = with_code;
-    reason = why;
-  }
-
-  std::shared_ptr<User> user;
-  std::deque<std::string> to_client;
-  std::deque<std::string> to_server;
-  bool held_back = false;
-  bool closed = false;
-  std::uint16_t code = 0;
-  std::string reason;
-};
+using TestSocket = testing::FakeMessageSocket;
 
 /// A client of cairn.resume.v1 whose connection tests can cut.
 class ResumingClient final : public Requester {
@@ -44,14 +24,15 @@ class ResumingClient final : public Requester {
                               [this](std::string frame) {
                                 if (socket_) socket_->to_server.push_back(std::move(frame));
                               },
-                          .reply = [this](std::string message) {
-                            take(std::move(message));
-                            if (on_reply) std::exchange(on_reply, nullptr)();
-                          }}) {}
+                          .reply =
+                              [this](std::string message) {
+                                take(std::move(message));
+                                if (on_reply) std::exchange(on_reply, nullptr)();
+                              }}) {}
   ~ResumingClient() override { cut(); }
 
   void connect(SessionRegistry& registry, const Export& exported,
-               Peer peer = {.trusted = true, .uid = kNobody, .name = "test"}) {
+               Peer peer = {.trusted = true, .uid = kNobody, .name = "test", .key = "test"}) {
     socket_ = std::make_shared<TestSocket>();
     socket_->user = registry.accept(socket_, exported, std::move(peer), [] {});
     client_.on_connected();
@@ -72,6 +53,11 @@ class ResumingClient final : public Requester {
   }
   void settle() {
     while (advance()) {
+    }
+  }
+  /// All that the client has said gets there; nothing comes back.
+  void carry_all_to_server() {
+    while (carry_to_server()) {
     }
   }
 
@@ -126,8 +112,7 @@ class ResumeTest : public vfs::VfsTest {
   void serve() {
     door = std::make_unique<Door>(
         Door{.vfs = *fs, .runtime = sim.runtime(), .users = users, .limits = limits});
-    registry = std::make_unique<SessionRegistry>(
-        *door, SessionRegistry::Options{.grace = kGrace, .sessions_max = 16});
+    registry = std::make_unique<SessionRegistry>(*door, options);
     ASSERT_THAT(registry->start(), Succeeds());
     listener = std::make_unique<VersionListener>(*door);
     fs->set_listener(listener.get());
@@ -179,9 +164,23 @@ class ResumeTest : public vfs::VfsTest {
     return bytes;
   }
 
+  /// By somebody who has no session: does he get the whole of the file locked? He gives it back.
+  Result<void> lock_elsewhere(std::string_view name) {
+    TRY(const Ino ino, fs->peek_entry(vfs::kRootIno, name));
+    TRY(const vfs::HandleId handle, run(fs->open_file({}, ino, O_RDWR)));
+    const vfs::RangeLock lock{.type = vfs::LockType::kWrite,
+                              .start = 0,
+                              .end = INT64_MAX,
+                              .owner = {.client = 1, .owner = 1}};
+    const Result<void> locked = run(fs->set_lock(handle, lock, false, 1));
+    static_cast<void>(run(fs->release(handle)));
+    return locked;
+  }
+
   Limits limits;
   Export exported;
   TwoUsers users;
+  SessionRegistry::Options options{.grace = kGrace, .sessions_max = 16};
   std::unique_ptr<Door> door;
   std::unique_ptr<SessionRegistry> registry;
   ResumingClient client{sim};

@@ -36,21 +36,15 @@ TEST_F(HostileResumeTest, WhatChangesNothingIsNoReplay) {
   begin(client);
   client.create(0, 1, "f");
   const Ino ino(client.stat(1).qid.path);
-  client.get<Rlock>(Tlock{.fid = 1,
-                          .type = static_cast<std::uint8_t>(LockType::kWrite),
-                          .flags = 0,
-                          .start = 0,
-                          .length = 0,
-                          .proc_id = 1,
-                          .client_id = "c"});
-  const ClaimSealer sealer(fs->derive_key("9p claims, first"),
-                           fs->derive_key("9p claims, second"));
+  client.lock(1);
+  const ClaimSealer sealer(fs->derive_key("9p claims, first"), fs->derive_key("9p claims, second"));
   RedoClaim claim;
-  claim.fids.emplace_back(5, FidClaim{.n_uname = 0,
-                                      .place = {.ino = ino, .parent = vfs::kRootIno, .name = "f",
-                                                .root = vfs::kRootIno},
-                                      .kind = Fid::Kind::kFile,
-                                      .open_flags = O_RDWR});
+  claim.fids.emplace_back(
+      5,
+      FidClaim{.n_uname = 0,
+               .place = {.ino = ino, .parent = vfs::kRootIno, .name = "f", .root = vfs::kRootIno},
+               .kind = Fid::Kind::kFile,
+               .open_flags = O_RDWR});
   std::string message;
   append(message, 3,
          Tlock{.fid = 5,
@@ -62,8 +56,8 @@ TEST_F(HostileResumeTest, WhatChangesNothingIsNoReplay) {
                .client_id = "d"});
   const auto socket = connect_raw();
   const std::string redo = sealer.seal(claim);
-  socket->user->on_message(resume::encode(
-      resume::Replay{.numbers = {.number = 1}, .redo = redo, .message = message}));
+  socket->user->on_message(
+      resume::encode(resume::Replay{.numbers = {.number = 1}, .redo = redo, .message = message}));
   while (sim.run_one()) {
     if (socket->to_client.size() >= 2) break;
   }
@@ -84,12 +78,7 @@ TEST_F(HostileResumeTest, ASessionWithHundredsOfKeptRepliesGoesOnAfterACrash) {
   for (const std::string& name : names) {
     tags.push_back(client.send(Tmkdir{.dfid = 0, .name = name, .mode = 0755, .gid = 0}));
   }
-  const auto socket = client.socket();
-  while (!socket->to_server.empty() && !socket->closed) {
-    const std::string frame = std::move(socket->to_server.front());
-    socket->to_server.pop_front();
-    socket->user->on_message(frame);
-  }
+  client.carry_all_to_server();
   make_durable();
   crash();
   ASSERT_GE(run_records().at(0).replies.size(), 512U);
@@ -106,18 +95,10 @@ TEST_F(HostileResumeTest, ARecordIsSmallWhateverRepliesAreNotTaken) {
   for (int i = 0; i < 400; ++i) names.push_back(std::to_string(1000 + i) + std::string(240, 'n'));
   for (std::uint32_t i = 0; i < names.size(); ++i) {
     client.send(Twalk{.fid = 0, .newfid = 100 + i, .names = {}});
-    client.send(Tlcreate{.fid = 100 + i,
-                         .name = names[i],
-                         .flags = open_flag::kReadWrite,
-                         .mode = 0644,
-                         .gid = 0});
+    client.send(Tlcreate{
+        .fid = 100 + i, .name = names[i], .flags = open_flag::kReadWrite, .mode = 0644, .gid = 0});
   }
-  const auto socket = client.socket();
-  while (!socket->to_server.empty() && !socket->closed) {
-    const std::string frame = std::move(socket->to_server.front());
-    socket->to_server.pop_front();
-    socket->user->on_message(frame);
-  }
+  client.carry_all_to_server();
   make_durable();
   std::size_t bytes = 0;
   for (const auto& reply : run_records().at(0).replies) bytes += reply.bytes.size();
@@ -143,12 +124,7 @@ TEST_F(HostileResumeTest, ACreateThatTruncatedDoesNotTruncateWhatAnotherHasWritt
   begin(client);
   client.create(0, 1, "f", "before");
   make_durable();
-  client.walk(0, 2, {});
-  client.get<Rlcreate>(Tlcreate{.fid = 2,
-                                .name = "f",
-                                .flags = open_flag::kReadWrite | open_flag::kTruncate,
-                                .mode = 0644,
-                                .gid = 0});
+  client.open_new(0, 2, "f", open_flag::kTruncate);
   crash();
   overwrite("f", "other.");
   come_back();
@@ -161,12 +137,7 @@ TEST_F(HostileResumeTest, ACreateThatTruncatedIsDoneAgain) {
   begin(client);
   client.create(0, 1, "f", "before");
   make_durable();
-  client.walk(0, 2, {});
-  client.get<Rlcreate>(Tlcreate{.fid = 2,
-                                .name = "f",
-                                .flags = open_flag::kReadWrite | open_flag::kTruncate,
-                                .mode = 0644,
-                                .gid = 0});
+  client.open_new(0, 2, "f", open_flag::kTruncate);
   client.write(2, 0, "x");
   crash();
   come_back();

@@ -77,12 +77,7 @@ TEST_F(ResumeTest, AFileThatIsMadeAgainHasTheNumberThatItHad) {
 
 TEST_F(ResumeTest, WhatIsDurableIsNotDoneAgain) {
   begin(client);
-  client.walk(0, 1, {});
-  client.get<Rlcreate>(Tlcreate{.fid = 1,
-                                .name = "log",
-                                .flags = open_flag::kReadWrite | open_flag::kAppend,
-                                .mode = 0644,
-                                .gid = 0});
+  client.open_new(0, 1, "log", open_flag::kAppend);
   client.write(1, 0, "one\n");
   make_durable();
   client.write(1, 0, "two\n");
@@ -94,15 +89,10 @@ TEST_F(ResumeTest, WhatIsDurableIsNotDoneAgain) {
 
 TEST_F(ResumeTest, WhatWasDoneDurablyAndNotAnsweredIsNotDoneTwice) {
   begin(client);
-  client.walk(0, 1, {});
-  client.get<Rlcreate>(Tlcreate{.fid = 1,
-                                .name = "log",
-                                .flags = open_flag::kReadWrite | open_flag::kAppend,
-                                .mode = 0644,
-                                .gid = 0});
+  client.open_new(0, 1, "log", open_flag::kAppend);
   const auto write = client.send(Twrite{.fid = 1, .offset = 0, .data = as_bytes("once\n")});
   const auto mkdir = client.send(Tmkdir{.dfid = 0, .name = "d", .mode = 0755, .gid = 0});
-  while (client.socket()->to_server.size() > 0) ASSERT_TRUE(client.carry());
+  client.carry_all_to_server();
   make_durable();
   crash();
   come_back();

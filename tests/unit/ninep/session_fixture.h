@@ -102,10 +102,29 @@ class Requester {
   /// `newfid` becomes a new file, open for reading and writing.
   void create(std::uint32_t dir, std::uint32_t newfid, std::string_view name,
               std::string_view content = "") {
-    walk(dir, newfid, {});
-    get<Rlcreate>(Tlcreate{
-        .fid = newfid, .name = name, .flags = open_flag::kReadWrite, .mode = 0644, .gid = 0});
+    open_new(dir, newfid, name);
     if (!content.empty()) write(newfid, 0, content);
+  }
+  /// The same with flags; the file may be there.
+  void open_new(std::uint32_t dir, std::uint32_t newfid, std::string_view name,
+                std::uint32_t flags = 0) {
+    walk(dir, newfid, {});
+    get<Rlcreate>(Tlcreate{.fid = newfid,
+                           .name = name,
+                           .flags = open_flag::kReadWrite | flags,
+                           .mode = 0644,
+                           .gid = 0});
+  }
+  /// On the whole file, for one owner; it has to be had at once.
+  void lock(std::uint32_t fid, std::uint32_t owner = 1) {
+    const Tlock request{.fid = fid,
+                        .type = static_cast<std::uint8_t>(LockType::kWrite),
+                        .flags = 0,
+                        .start = 0,
+                        .length = 0,
+                        .proc_id = owner,
+                        .client_id = "c"};
+    EXPECT_EQ(get<Rlock>(request).status, 0);
   }
   void write(std::uint32_t fid, std::uint64_t offset, std::string_view bytes) {
     EXPECT_EQ(get<Rwrite>(Twrite{.fid = fid, .offset = offset, .data = as_bytes(bytes)}).count,

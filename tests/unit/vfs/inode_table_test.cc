@@ -128,7 +128,26 @@ TEST(Counters, GoOnWhereTheLastLeaseEnded) {
   EXPECT_EQ(second.bytes(), 500U);
   EXPECT_EQ(second.name_key().k1, 2U);
   second.renew_lease();
-  EXPECT_EQ(second.next_ino(), Ino(2 + Counters::kLease));
+  EXPECT_EQ(second.next_ino(), Ino(2 + kInodeLease));
+}
+
+TEST(Counters, GiveNoNumberOutWhoseLeaseIsNotDurable) {
+  testing::MemoryVolume volume;
+  Counters counters(volume, 80);
+  counters.create(SipKey{1, 2});
+  counters.store();
+  EXPECT_EQ(counters.awaited_segment(), volume.open_segment()) << "the first one, too";
+  ASSERT_TRUE(volume.sync(volume.open_segment()).take().has_value());
+  Ino last;
+  while (!counters.awaited_segment()) {
+    last = counters.next_ino();
+    counters.store();
+  }
+  Counters next(volume, 80);
+  volume.crash();
+  EXPECT_EQ(next.load(), true);
+  EXPECT_TRUE(next.is_of_the_past(last));
+  EXPECT_GT(last, Ino(2 + 40)) << "the lease had been renewed";
 }
 
 TEST(Counters, RefuseDamageAndNewerFormats) {

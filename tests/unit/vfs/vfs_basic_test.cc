@@ -66,6 +66,26 @@ TEST_F(VfsBasics, AfterACrashNoInodeNumberIsGivenOutAgain) {
   EXPECT_GT(make_file(kRoot, "other"), lost);
 }
 
+TEST_F(VfsBasics, HoweverManyNodesACrashUndoesNoneOfTheirNumbersIsGivenOutAgain) {
+  const auto make_some = [this] {
+    Ino last;
+    for (int i = 0; i < 60; ++i) {
+      const std::string name = std::to_string(i);
+      last = std::max({last, mkdir(kRoot, "d" + name), make_file(kRoot, "f" + name)});
+      const auto link = run(fs->make_symlink({}, kRoot, "l" + name, "x"));
+      EXPECT_THAT(link, Succeeds());
+      last = std::max(last, link->ino);
+    }
+    return last;
+  };
+  reopen({.inode_lease = 80});
+  const Ino lost = make_some();
+  fs.reset();
+  volume.crash();
+  open({.inode_lease = 80});
+  EXPECT_GT(make_file(kRoot, "other"), lost);
+}
+
 TEST_F(VfsBasics, FsyncOfACleanFileSyncsNothing) {
   const Ino file = make_file(kRoot, "f", "abc");
   ASSERT_THAT(run(fs->fsync(file, false)), Succeeds());
