@@ -19,6 +19,8 @@ class MessageSocket {
     virtual void on_message(std::string message) = 0;
     /// unsent_bytes() was above `kUnsentBytesMax` and is below half of it again.
     virtual void on_drained() = 0;
+    /// The peer has gone away for good, and says so (1001): its page was closed. on_closed() follows.
+    virtual void on_leaving() {}
     /// Once, whichever side ended it; nothing comes afterwards. Never from inside of a call of
     /// ours.
     virtual void on_closed() = 0;
@@ -43,6 +45,7 @@ class MessageSocket {
 inline constexpr std::uint16_t kCloseNormal = 1000;
 inline constexpr std::uint16_t kCloseGoingAway = 1001;
 inline constexpr std::uint16_t kCloseProtocolError = 1002;
+inline constexpr std::uint16_t kClosePolicy = 1008;
 inline constexpr std::uint16_t kCloseTooBig = 1009;
 inline constexpr std::uint16_t kCloseTryLater = 1013;
 

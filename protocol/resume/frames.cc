@@ -19,6 +19,7 @@ enum class Type : std::uint8_t {
   kReceived = 5,
   kCommit = 6,
   kBye = 7,
+  kEnd = 8,
   kWelcome = 0x81,
   kReply = 0x82,
   kRestored = 0x83,
@@ -118,6 +119,9 @@ void put(Encoder& out, const Received& frame) {
 }
 void put(Encoder& out, const Commit&) { out.u8(static_cast<std::uint8_t>(Type::kCommit)); }
 void put(Encoder& out, const Bye&) { out.u8(static_cast<std::uint8_t>(Type::kBye)); }
+void put(Encoder& out, const End& frame) {
+  out.u8(static_cast<std::uint8_t>(Type::kEnd)).raw(std::span(frame.id));
+}
 
 void put_frame(Encoder& out, const Durable& frame) {
   out.u8(static_cast<std::uint8_t>(Type::kDurable));
@@ -259,6 +263,16 @@ std::string encode(const ClientFrame& frame) {
   return std::move(out).take();
 }
 
+std::string encode(const Reply& frame) {
+  constexpr std::size_t kFixed = 1 + 16 + 8 + 16 + 1 + 24 + 4 + 4;
+  std::size_t bytes = kFixed + frame.message.size();
+  if (frame.change) bytes += frame.change->redo.size();
+  for (const Item& item : frame.items) bytes += 5 + item.key.size() + item.blob.size();
+  Encoder out(bytes);
+  put_frame(out, frame);
+  return std::move(out).take();
+}
+
 std::string encode(const ServerFrame& frame) {
   Encoder out;
   std::visit([&out](const auto& one) { put_frame(out, one); }, frame);
@@ -289,6 +303,9 @@ std::optional<ClientFrame> decode_client_frame(std::string_view bytes) {
       break;
     case Type::kBye:
       frame = Bye{};
+      break;
+    case Type::kEnd:
+      frame = End{get_id(in)};
       break;
     default:
       return std::nullopt;

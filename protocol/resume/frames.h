@@ -103,7 +103,12 @@ struct Received {
 struct Commit {};
 /// The client will not come back.
 struct Bye {};
-using ClientFrame = std::variant<Hello, Request, Replay, Restore, Received, Commit, Bye>;
+/// Instead of a Hello, by whoever knows that the client of this session is gone: as if that had
+/// said Bye. The server closes the connection when it is done.
+struct End {
+  SessionId id{};
+};
+using ClientFrame = std::variant<Hello, Request, Replay, Restore, Received, Commit, Bye, End>;
 
 // From the server.
 
@@ -158,6 +163,8 @@ using ServerFrame = std::variant<Welcome, Reply, Restored, Durable>;
 
 [[nodiscard]] std::string encode(const ClientFrame& frame);
 [[nodiscard]] std::string encode(const ServerFrame& frame);
+/// The same, of which there are most.
+[[nodiscard]] std::string encode(const Reply& frame);
 /// None: malformed, or over a limit.
 [[nodiscard]] std::optional<ClientFrame> decode_client_frame(std::string_view bytes);
 [[nodiscard]] std::optional<ServerFrame> decode_server_frame(std::string_view bytes);

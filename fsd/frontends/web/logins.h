@@ -19,6 +19,8 @@ namespace cairn::web {
 /// Threads: core only.
 class Logins {
  public:
+  /// Names a login without being of use to who learns it.
+  using Key = std::array<std::uint8_t, 32>;
   enum class Kind : std::uint8_t { kCookie, kToken };
   enum class Answer : std::uint8_t { kRight, kWrong, kTooSoon };
 
@@ -34,12 +36,13 @@ class Logins {
   /// True: the id is of a login of this kind and owner, which is kept alive by that.
   bool use(Kind kind, std::string_view id, std::string_view owner);
   void close(Kind kind, std::string_view id);
+  [[nodiscard]] Key key_of(std::string_view id) const { return hash(id); }
+  [[nodiscard]] bool has(const Key& key) const { return logins_.contains(key); }
   [[nodiscard]] std::size_t size() const { return logins_.size(); }
   [[nodiscard]] Duration idle_max() const { return idle_max_; }
 
  private:
-  static constexpr std::size_t kHashBytes = 32;
-  using Hash = std::array<std::uint8_t, kHashBytes>;
+  using Hash = Key;
   struct Login {
     Kind kind;
     std::string owner;

@@ -111,22 +111,24 @@ Site::Asked Site::find(const Request& request) const {
 Site::Sender Site::identify(const Request& request, const WebPeer& peer) {
   if (request.has("authorization")) {
     const std::string_view token = bearer_of(request.header("authorization"));
-    if (logins_.use(Logins::Kind::kToken, token, kAnybody)) return {Proof::kBearer, std::nullopt};
+    if (logins_.use(Logins::Kind::kToken, token, kAnybody)) {
+      return {Proof::kBearer, std::nullopt, logins_.key_of(token)};
+    }
     switch (logins_.try_password(token, peer.key)) {
       case Logins::Answer::kRight:
-        return {Proof::kBearer, std::nullopt};
+        return {Proof::kBearer, std::nullopt, std::nullopt};
       case Logins::Answer::kTooSoon:
-        return {Proof::kNone, too_soon(logins_.wait(peer.key))};
+        return {Proof::kNone, too_soon(logins_.wait(peer.key)), std::nullopt};
       case Logins::Answer::kWrong:
         break;
     }
     tell_of_wrong(peer);
-    return {Proof::kNone, sentence(401, "The token or the password is wrong.")};
+    return {Proof::kNone, sentence(401, "The token or the password is wrong."), std::nullopt};
   }
-  if (rules_.is_trusted(request, peer)) return {Proof::kUid, std::nullopt};
+  if (rules_.is_trusted(request, peer)) return {Proof::kUid, std::nullopt, std::nullopt};
   const std::string_view cookie = login_cookie(request);
   if (!cookie.empty() && logins_.use(Logins::Kind::kCookie, cookie, owner_of_cookie(peer))) {
-    return {Proof::kCookie, std::nullopt};
+    return {Proof::kCookie, std::nullopt, logins_.key_of(cookie)};
   }
   return {};
 }
@@ -159,7 +161,7 @@ Task<Response> Site::answer(Request request, WebPeer peer) {
     case Endpoint::kGuestFile:
       co_return co_await answer_file(guest_, "the guest's image", std::move(request), asked.path);
     case Endpoint::kSocket:
-      co_return upgrade(request, asked.socket);
+      co_return upgrade(request, sender.login ? bind(asked.socket, *sender.login) : asked.socket);
     case Endpoint::kSession:
       co_return session(sender.proof);
     case Endpoint::kLogin:
@@ -219,10 +221,15 @@ Response Site::log_in(const Request& request, const WebPeer& peer) {
     case Logins::Answer::kRight:
       break;
   }
+  const Logins::Key before = logins_.key_of(login_cookie(request));
   logins_.close(Logins::Kind::kCookie, login_cookie(request));
+  const std::string id = logins_.open(Logins::Kind::kCookie, owner_of_cookie(peer));
+  while (auto socket = open_.extract(before)) {
+    socket.key() = logins_.key_of(id);
+    open_.insert(std::move(socket));
+  }
   Response response = json_response(R"({"authenticated":true})");
-  response.headers.push_back(set_cookie(
-      request, logins_.open(Logins::Kind::kCookie, owner_of_cookie(peer)), logins_.idle_max()));
+  response.headers.push_back(set_cookie(request, id, logins_.idle_max()));
   return response;
 }
 
@@ -235,9 +242,35 @@ void Site::tell_of_wrong(const WebPeer& peer) {
   log::warn("web: {}: a wrong password or token ({} so far)", peer.name, wrong_);
 }
 
+/// What a login has let in goes with it.
+void Site::end(Logins::Kind kind, std::string_view id) {
+  logins_.close(kind, id);
+  const Logins::Key login = logins_.key_of(id);
+  if (logins_.has(login)) return;  // of the other kind
+  const auto [first, last] = open_.equal_range(login);
+  for (auto one = first; one != last; ++one) {
+    if (const auto socket = one->second.lock()) socket->close(kClosePolicy, "logged out");
+  }
+  open_.erase(first, last);
+}
+
+/// The same route, for a socket that lasts no longer than the login.
+std::shared_ptr<const SocketRoute> Site::bind(std::shared_ptr<const SocketRoute> route,
+                                              const Logins::Key& login) {
+  auto bound = std::make_shared<SocketRoute>(*route);
+  bound->accept = [this, route, login](std::shared_ptr<MessageSocket> socket, const WebPeer& peer,
+                                       std::string_view subprotocol) {
+    if (!logins_.has(login)) return std::shared_ptr<MessageSocket::User>();
+    std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
+    open_.emplace(login, socket);
+    return route->accept(std::move(socket), peer, subprotocol);
+  };
+  return bound;
+}
+
 Response Site::log_out(const Request& request) {
-  logins_.close(Logins::Kind::kCookie, login_cookie(request));
-  logins_.close(Logins::Kind::kToken, bearer_of(request.header("authorization")));
+  end(Logins::Kind::kCookie, login_cookie(request));
+  end(Logins::Kind::kToken, bearer_of(request.header("authorization")));
   Response response = json_response(R"({"authenticated":false})");
   response.headers.push_back(set_cookie(request, "", Duration{}));
   return response;

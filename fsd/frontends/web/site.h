@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,7 @@ class Site {
   struct Sender {
     Proof proof = Proof::kNone;
     std::optional<Response> refusal;
+    std::optional<Logins::Key> login;  // that the proof is of
   };
 
   [[nodiscard]] Asked find(const Request& request) const;
@@ -77,6 +79,9 @@ class Site {
   void tell_of_wrong(const WebPeer& peer);
   [[nodiscard]] static Response upgrade(const Request& request,
                                         std::shared_ptr<const SocketRoute> route);
+  [[nodiscard]] std::shared_ptr<const SocketRoute> bind(std::shared_ptr<const SocketRoute> route,
+                                                        const Logins::Key& login);
+  void end(Logins::Kind kind, std::string_view id);
 
   Runtime& runtime_;
   const Options options_;
@@ -85,6 +90,7 @@ class Site {
   const StaticFiles guest_;
   std::vector<std::shared_ptr<const SocketRoute>> sockets_;
   Logins logins_;
+  std::multimap<Logins::Key, std::weak_ptr<MessageSocket>> open_;  // sockets, by their login
   std::uint64_t wrong_ = 0;     // passwords and tokens
   Duration next_wrong_told_{};  // in the log
 };

@@ -71,6 +71,7 @@ class WebSocket final : public MessageSocket,
   void introduce();
   void read_on();
   void on_read(std::size_t count);
+  void on_read_failed(const beast::error_code& error);
   void deliver(std::string message);
   void write_on();
   void on_written();
@@ -80,7 +81,7 @@ class WebSocket final : public MessageSocket,
   void say_goodbye(const Goodbye& goodbye);
   void watch();
   void end();
-  void finish();
+  void finish(bool leaving);
 
   /// A handler that ends the connection at an error; else `then` goes on.
   template <class Then>
@@ -110,6 +111,7 @@ class WebSocket final : public MessageSocket,
   bool writing_ = false;
   bool pinging_ = false;
   bool closing_ = false;  // nothing is read any more
+  bool leaving_ = false;  // the peer does
   bool ended_ = false;
   bool heard_ = true;  // of the peer, since the last ping
   int silent_pings_ = 0;
@@ -182,7 +184,19 @@ void WebSocket::read_on() {
   const std::size_t room = stream_.read_size_hint(kReadBytes);
   resize_for_overwrite(incoming_, incoming_bytes_ + room);
   stream_.async_read_some(asio::buffer(incoming_.data() + incoming_bytes_, room),
-                          unless_failed(&WebSocket::on_read));
+                          [self = shared_from_this()](const beast::error_code& error,
+                                                      std::size_t count) {
+                            if (self->ended_) return;
+                            if (error) return self->on_read_failed(error);
+                            self->on_read(count);
+                          });
+}
+
+void WebSocket::on_read_failed(const beast::error_code& error) {
+  // When we say it first, the peer merely repeats it.
+  leaving_ = error == websocket::error::closed && !closing_ &&
+             stream_.reason().code == websocket::close_code::going_away;
+  end();
 }
 
 void WebSocket::on_read(std::size_t count) {
@@ -307,15 +321,16 @@ void WebSocket::end() {
   close_timer_.cancel();
   beast::error_code ignored;
   beast::get_lowest_layer(stream_).close(ignored);
-  core_.post([self = shared_from_this()] { self->finish(); });
+  core_.post([self = shared_from_this(), leaving = leaving_] { self->finish(leaving); });
 }
 
-void WebSocket::finish() {
+void WebSocket::finish(bool leaving) {
   finished_ = true;
   {
     std::lock_guard lock(mutex_);
     unsent_.clear();
   }
+  if (user_ && leaving) user_->on_leaving();
   if (user_) user_->on_closed();
   user_.reset();
 }

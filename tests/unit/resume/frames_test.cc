@@ -57,6 +57,9 @@ const std::vector<ClientCase> kClientCases{
      "0c00000000000000"},
     {"Commit", Commit{}, "06"},
     {"Bye", Bye{}, "07"},
+    {"End", End{.id = an_id()},
+     "08"
+     "0102030405060708090a0b0c0d0e0f10"},
 };
 
 struct ServerCase {

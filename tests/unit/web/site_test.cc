@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/fake_message_socket.h"
 #include "tests/support/sim_runtime.h"
 
 // All that is answered, without a socket: what is there, who gets it, logins and tokens.
@@ -25,6 +26,12 @@ constexpr const char* kPassword = R"({"password":"secret"})";
 
 Task<std::string> status_report() { co_return R"({"volume":"v"})"; }
 
+class Nobody final : public MessageSocket::User {
+  void on_message(std::string) override {}
+  void on_drained() override {}
+  void on_closed() override {}
+};
+
 class SiteTest : public ::testing::Test {
  protected:
   SiteTest() {
@@ -40,7 +47,12 @@ class SiteTest : public ::testing::Test {
     options.vm_dir = directory_ / "vm";
     options.facts = {.volume = "v", .uid = 1000, .gid = 7, .guest_root = true, .version = "9"};
     options.status = &status_report;
-    options.sockets = {{.path = "/ws/9p", .subprotocols = {"new", "old"}, .message_bytes_max = 1}};
+    options.sockets = {{.path = "/ws/9p",
+                        .subprotocols = {"new", "old"},
+                        .message_bytes_max = 1,
+                        .accept = [](const auto&, const auto&, auto) {
+                          return std::make_shared<Nobody>();
+                        }}};
   }
   ~SiteTest() override { std::filesystem::remove_all(directory_); }
 
@@ -127,6 +139,32 @@ TEST_F(SiteTest, ALoginGivesACookieThatOpensEverythingUntilTheLogout) {
   EXPECT_EQ(out.status, 200);
   EXPECT_THAT(std::string(out.header("Set-Cookie")), HasSubstr("cairn=; "));
   EXPECT_EQ(ask("GET", "/api/status", {cookie}).status, 401);
+}
+
+TEST_F(SiteTest, ALogoutClosesWhatItsLoginHasOpened) {
+  const auto open = [this](const Header& proof) {
+    const Response granted = ask("GET", "/ws/9p", upgrade_headers({proof, {"origin", kOrigin}}));
+    auto socket = std::make_shared<testing::FakeMessageSocket>();
+    granted.socket->accept(socket, peer, "");
+    return socket;
+  };
+  const Header mine = log_in();
+  const Header others = log_in();
+  const auto first = open(mine);
+  const auto of_another = open(others);
+  // Logging in anew does not cut what is open; it belongs to the new login then.
+  const Response again = post("/api/login", {{"origin", kOrigin}, mine}, kPassword);
+  const std::string_view set = again.header("Set-Cookie");
+  const Header renewed{"cookie", std::string(set.substr(0, set.find(';')))};
+  const auto second = open(renewed);
+  const Response late = ask("GET", "/ws/9p", upgrade_headers({renewed, {"origin", kOrigin}}));
+  EXPECT_FALSE(first->closed);
+  EXPECT_EQ(post("/api/logout", {renewed, {"origin", kOrigin}}).status, 200);
+  EXPECT_TRUE(first->closed);
+  EXPECT_TRUE(second->closed);
+  EXPECT_FALSE(of_another->closed);
+  // One that was granted before the logout and comes after it.
+  EXPECT_EQ(late.socket->accept(std::make_shared<testing::FakeMessageSocket>(), peer, ""), nullptr);
 }
 
 TEST_F(SiteTest, TheCookieIsOutOfReachOfScriptsAndOfOtherSites) {

@@ -65,6 +65,10 @@ class EchoUser final : public MessageSocket::User {
     EXPECT_FALSE(busy_ || closed_);
     events_.add("drained");
   }
+  void on_leaving() override {
+    EXPECT_FALSE(busy_ || closed_);
+    events_.add("leaving");
+  }
   void on_closed() override {
     EXPECT_FALSE(busy_ || closed_);
     closed_ = true;

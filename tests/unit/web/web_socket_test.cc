@@ -135,6 +135,24 @@ TEST_F(WebSocketTest, EitherSideClosesAndTheUserIsToldOnce) {
   EXPECT_EQ(events.count("closed"), 2U);
 }
 
+TEST_F(WebSocketTest, APeerThatGoesAwayForGoodIsToldApartFromOneThatIsLost) {
+  WebClient gone = socket();
+  gone.send_frame(WebClient::kClose, "\x03\xe9");
+  EXPECT_EQ(gone.receive_message()->close_code(), kGoingAway);
+  gone.close();
+  events.wait_for("closed");
+  EXPECT_EQ(events.count("leaving"), 1U);
+  {
+    WebClient normal = socket();
+    normal.send_frame(WebClient::kClose, "\x03\xe8");
+    WebClient lost = socket();
+  }
+  WebClient told = socket();
+  server->stop();  // 1001 is the server's own word then
+  EXPECT_EQ(events.count("closed"), 4U);
+  EXPECT_EQ(events.count("leaving"), 1U);
+}
+
 TEST_F(WebSocketTest, AnAbruptEndIsAnEnd) {
   WebClient one = socket();
   one.send_frame(WebClient::kBinary, "half a message", false);
