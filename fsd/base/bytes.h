@@ -27,6 +27,9 @@ class SharedBytes {
     ByteView view(reinterpret_cast<const std::uint8_t*>(owner->data()), owner->size());
     return SharedBytes(std::move(owner), view);
   }
+  static SharedBytes copy_of(ByteView bytes) {
+    return from(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  }
   [[nodiscard]] SharedBytes slice(std::size_t offset, std::size_t length) const {
     return SharedBytes(owner_, view_.subspan(offset, length));
   }

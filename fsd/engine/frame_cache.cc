@@ -29,6 +29,10 @@
 // by since the last counted moment. The first read of a frame that came in ahead of its reader is
 // its arrival.
 //
+// Memory. Frames that a GET brought as they are lie in its answer still, which saves a copy and
+// fresh memory for each. FIFO lets go of all of an answer at about the same time. Main is no place
+// for such a frame, since it would hold its answer's whole memory there: it is copied on its way.
+//
 // Room. Nodes and buckets are allocated once and paid for out of the limit: a node for each 4 KiB
 // of the limit, and half as many for ghosts. Where frames are smaller than that on average, nodes
 // run out before bytes do, which drops frames just the same. Ghosts are never more than the frames.
@@ -92,6 +96,10 @@ bool FrameCache::contains(const FrameKey& key) const {
   return at != kNone && nodes_[at].queue != Queue::kGhosts;
 }
 
+bool FrameCache::is_new(const FrameKey& key, std::uint64_t bytes) const {
+  return lookup(key) == kNone && bytes <= probation_bytes_max_;
+}
+
 void FrameCache::on_use(Node& node) {
   if (node.awaited != Use::kDemand) {
     if (node.awaited == Use::kNeighbour) ++counters_.neighbours_used;
@@ -104,7 +112,7 @@ void FrameCache::on_use(Node& node) {
   if (node.uses < kUsesMax) ++node.uses;
 }
 
-void FrameCache::insert(const FrameKey& key, SharedBytes bytes, Use use) {
+void FrameCache::insert(const FrameKey& key, SharedBytes bytes, Use use, Memory memory) {
   if (bytes.size() > probation_bytes_max_) return;
   Index at = lookup(key);
   if (at != kNone && nodes_[at].queue != Queue::kGhosts) return;
@@ -123,7 +131,18 @@ void FrameCache::insert(const FrameKey& key, SharedBytes bytes, Use use) {
   node.bytes = std::move(bytes);
   node.counted_at = inserted_bytes_;
   node.awaited = use;
-  push(at, was_dropped_too_early ? Queue::kMain : Queue::kProbation);
+  node.memory = memory;
+  was_dropped_too_early ? promote(at) : push(at, Queue::kProbation);
+}
+
+/// Into main, where it may stay for long: with memory of its own.
+void FrameCache::promote(Index index) {
+  Node& node = nodes_[index];
+  if (node.memory == Memory::kShared) {
+    node.bytes = SharedBytes::copy_of(node.bytes.view());
+    node.memory = Memory::kOwn;
+  }
+  push(index, Queue::kMain);
 }
 
 void FrameCache::clear() {
@@ -158,7 +177,7 @@ void FrameCache::evict_from_probation() {
   Node& node = nodes_[at];
   if (node.uses > 0) {
     node.uses = 0;
-    push(at, Queue::kMain);
+    promote(at);
     return;
   }
   if (node.awaited == Use::kNeighbour) ++counters_.neighbours_wasted;

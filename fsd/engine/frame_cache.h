@@ -18,14 +18,18 @@ struct FrameKey {
 /// Decoded frames in memory, in no more than `bytes_max` bytes whatever the load: values, and the
 /// tables that find them, which are allocated once. How it chooses what to keep: frame_cache.cc.
 ///
-/// A value counts with its size, so it must own no more memory than it shows (no slice of something
-/// larger). A frame that is dropped while a reader still holds it lives on for that reader and no
-/// longer counts here: who reads bounds what it holds.
-/// Lifetime: values are shared and outlive it.   Threads: core only.   Fails: never.
+/// A value counts with its size, so it owns no more memory than it shows; or it shares a piece of
+/// memory with frames that come in with it and are all new here: those leave probation in one go,
+/// and what goes to main is copied, so of what no longer counts at most one such piece is held. A
+/// frame that is dropped while a reader still holds it lives on for that reader and no longer
+/// counts here: who reads bounds what it holds. Lifetime: values are shared and outlive it.
+/// Threads: core only.   Fails: never.
 class FrameCache {
  public:
   /// Why a frame is brought in: to be read now, or in the hope that it will be.
   enum class Use : std::uint8_t { kDemand, kNeighbour, kReadAhead };
+  /// Whose memory a value is in: its own, or that of the answer which brought its neighbours too.
+  enum class Memory : std::uint8_t { kOwn, kShared };
 
   struct Counters {
     std::uint64_t hits = 0;
@@ -47,9 +51,12 @@ class FrameCache {
   [[nodiscard]] const SharedBytes* find(const FrameKey& key);
   /// Whether find() would find it, without being a use.
   [[nodiscard]] bool contains(const FrameKey& key) const;
+  /// Whether insert() would put it on probation: neither here nor remembered, and not too large.
+  [[nodiscard]] bool is_new(const FrameKey& key, std::uint64_t bytes) const;
   /// Keeps the frame and drops others to make room. A frame that is there already stays; one that
   /// is larger than the probation queue is not kept.
-  void insert(const FrameKey& key, SharedBytes bytes, Use use = Use::kDemand);
+  void insert(const FrameKey& key, SharedBytes bytes, Use use = Use::kDemand,
+              Memory memory = Memory::kOwn);
   /// Drops all, also what is remembered of the past.
   void clear();
 
@@ -75,6 +82,7 @@ class FrameCache {
     Queue queue = Queue::kFree;
     std::uint8_t uses = 0;       // counted uses, at most kUsesMax
     Use awaited = Use::kDemand;  // not kDemand until the first read
+    Memory memory = Memory::kOwn;
   };
   struct List {
     Index newest = kNone;
@@ -97,6 +105,7 @@ class FrameCache {
   void evict_from_main();
   void drop_value(Index index);
   void make_ghost(Index index);
+  void promote(Index index);
 
   const std::uint64_t bytes_max_;
   std::size_t residents_max_;

@@ -7,12 +7,13 @@
 #include "fsd/base/log.h"
 
 // Which GETs. What a read misses is cut into runs of adjacent frames. A run becomes GETs of about
-// 1 MiB, side by side: large enough that a request's own cost vanishes, small enough that several
-// fill a link. A run shorter than what NeighbourPolicy says grows over the frames around it that
-// are not there yet, to about half a megabyte as stored: over those that follow if the one before
-// it is there (somebody goes through them), else over the aligned group it lies in. So small files
-// that were written together come in together. Frames of a GET under way are pending: whoever
-// misses one of them joins it instead of asking again.
+// 2 MiB, side by side: large enough that a request's own cost vanishes (of 1 MiB it is a fifth of
+// what the server spends), small enough that several fill a link. A run shorter than what
+// NeighbourPolicy says grows over the frames around it that are not there yet, to about half a
+// megabyte as stored: over those that follow if the one before it is there (somebody goes through
+// them), else over the aligned group it lies in. So small files that were written together come in
+// together. Frames of a GET under way are pending: whoever misses one of them joins it instead of
+// asking again.
 //
 // Reads and prefetches have bounds of their own for the bytes under way, counted as they will be in
 // memory. A read past its bound waits for its turn, a prefetch past its own is dropped, so
@@ -23,7 +24,8 @@
 //
 // Opening (checksum or AES, decompression) costs some 50 to 100 us a frame. One frame is opened on
 // the spot, since waking a pool thread costs as much; more go to the pool, in pieces of a few
-// frames so that its threads share a GET.
+// frames so that its threads share a GET. Frames that are neither compressed nor encrypted, if all
+// of a GET are, are only checked, and used where they lie in the answer.
 //
 // Readers take their bytes from the Fetch, not from the cache, which may have dropped them again by
 // the time the reader runs. So what is in memory beside the cache is bounded by what is under way.
@@ -31,11 +33,13 @@
 namespace cairn::engine {
 namespace {
 
-constexpr std::uint64_t kGetBytes = (1U << 20) + (64U << 10);  // stored; 16 frames and their seals
+constexpr std::uint64_t kGetBytes = (2U << 20) + (64U << 10);  // stored; 32 frames and their seals
 constexpr std::uint64_t kGetPlainBytes = 4U << 20;             // the same, before compression
+constexpr std::uint64_t kReadAheadGetsMin = 8;  // side by side, also where memory is short
 constexpr std::uint64_t kNeighbourBytes = (512U << 10) + (64U << 10);
 constexpr std::uint64_t kOpenInlineBytes = 64U << 10;  // before compression
 constexpr std::uint64_t kPoolPieceBytes = 256U << 10;
+constexpr std::uint64_t kPoolPieceInPlaceBytes = 1U << 20;  // checksums alone
 constexpr std::size_t kLostRemembered = 1024;
 
 /// Copies what a frame has of the bytes [from.offset, + into.size()).
@@ -58,6 +62,13 @@ std::uint64_t plain_bytes_of(const format::FrameTable& table, std::uint32_t firs
   return std::uint64_t{end - first - 1} * table.frame_bytes + table.plain_bytes(end - 1);
 }
 
+/// Whether an answer that holds these frames is worth keeping as it is: nothing else is in it.
+bool all_lie_open(const format::FrameTable& table, std::uint32_t first, std::uint32_t end,
+                  const format::ObjectSealer& opener) {
+  while (first < end && format::lies_open(table, first, opener)) ++first;
+  return first == end;
+}
+
 }  // namespace
 
 /// One GET and what becomes of it. Shared by the coroutine that runs it and all who wait for it.
@@ -68,19 +79,23 @@ struct FrameReader::Fetch {
         range(table->stored_range(r.first, r.end - r.first)),
         opener(format::frame_sealer(*table, sealer)),
         plain_bytes(plain_bytes_of(*table, r.first, r.end)),
+        in_place(all_lie_open(*table, r.first, r.end, opener)),
         frames(r.end - r.first),
         wanted(r.end - r.first) {}
 
   [[nodiscard]] SharedBytes& bytes(std::uint32_t frame) { return frames[frame - run.first]; }
   [[nodiscard]] FrameKey key(std::uint32_t frame) const { return {table->id, frame}; }
-  void open_frames(format::StoredRange body_range, ByteView body, Run part);
+  void open_frames(format::StoredRange body_range, const SharedBytes& body, Run part);
+  [[nodiscard]] SharedBytes open_frame(std::uint32_t frame, const SharedBytes& stored) const;
 
   const Table table;
   const Run run;
   const format::StoredRange range;
   const format::ObjectSealer opener;
   const std::uint64_t plain_bytes;
+  const bool in_place;  // the frames are used where they lie in the answer
   bool read_ahead = false;
+  bool asked_again = false;
   std::vector<SharedBytes> frames;  // empty: not there, or did not open
   std::vector<bool> wanted;         // somebody reads it, not only hopes
   std::optional<Error> error;       // of the GET as a whole
@@ -90,20 +105,29 @@ struct FrameReader::Fetch {
 
 /// Opens those frames of `part` that are not open yet, from the object's bytes at `body_range`.
 /// Those that are damaged stay empty. Threads: any; several at once for parts that do not overlap.
-void FrameReader::Fetch::open_frames(format::StoredRange body_range, ByteView body, Run part) {
+void FrameReader::Fetch::open_frames(format::StoredRange body_range, const SharedBytes& body,
+                                     Run part) {
   std::uint64_t at = table->stored_range(part.first).offset - body_range.offset;
   for (std::uint32_t frame = part.first; frame < part.end; ++frame) {
     const std::uint64_t length = stored_bytes(*table, frame);
-    const ByteView stored =
-        at + length <= body.size() ? body.subspan(at, length) : ByteView{};  // cut short: damaged
+    if (bytes(frame).empty() && at + length <= body.size()) {  // else cut short: damaged
+      bytes(frame) = open_frame(frame, body.slice(at, length));
+    }
     at += length;
-    if (!bytes(frame).empty() || stored.empty()) continue;
-    const std::size_t size = table->plain_bytes(frame);
-    auto memory = std::make_shared_for_overwrite<std::uint8_t[]>(size);
-    const MutableByteView plain(memory.get(), size);
-    if (!format::open_frame(*table, frame, stored, opener, plain)) continue;
-    bytes(frame) = SharedBytes(std::move(memory), plain);
   }
+}
+
+/// The frame, or nothing if it is damaged.
+SharedBytes FrameReader::Fetch::open_frame(std::uint32_t frame, const SharedBytes& stored) const {
+  if (in_place) {
+    const auto plain = format::open_frame_in_place(*table, frame, stored.view(), opener);
+    return plain ? stored.slice(0, plain->size()) : SharedBytes();
+  }
+  const std::size_t size = table->plain_bytes(frame);
+  auto memory = std::make_shared_for_overwrite<std::uint8_t[]>(size);
+  const MutableByteView plain(memory.get(), size);
+  if (!format::open_frame(*table, frame, stored.view(), opener, plain)) return {};
+  return {std::move(memory), plain};
 }
 
 FrameReader::FrameReader(Runtime& runtime, object_store::ObjectStore& store, format::Sealer sealer,
@@ -173,13 +197,14 @@ void FrameReader::prefetch(DataRef from, std::uint64_t length) {
   const Table& table = *found;
   length = std::min(length, table->data_bytes - from.offset);
   const std::uint64_t bytes_max = read_ahead_bytes_max();
+  const std::uint64_t get_bytes = std::min(bytes_max / kReadAheadGetsMin, kGetPlainBytes);
   const std::uint32_t end = table->frame_of(from.offset + length - 1) + 1;
   for (std::uint32_t frame = table->frame_of(from.offset); frame < end;) {
     Run run{frame, frame};
     while (run.end < end && is_absent(*table, run.end)) ++run.end;
     frame = run.end + 1;  // that one is there, or the end
     while (run.first < run.end) {
-      const Run part = longest_get(*table, run);
+      const Run part = longest_get(*table, run, get_bytes);
       const std::uint64_t bytes = plain_bytes_of(*table, part.first, part.end);
       if (read_ahead_gets_ >= options_.read_ahead_gets_max ||
           read_ahead_bytes_ + bytes > bytes_max) {
@@ -224,12 +249,14 @@ FrameReader::Run FrameReader::with_neighbours(const format::FrameTable& table, R
   return run;
 }
 
-/// As many frames from the front of `run` as make one GET.
-FrameReader::Run FrameReader::longest_get(const format::FrameTable& table, Run run) const {
+/// As many frames from the front of `run` as make one GET of no more than `plain_max` bytes before
+/// compression; at least one.
+FrameReader::Run FrameReader::longest_get(const format::FrameTable& table, Run run,
+                                          std::uint64_t plain_max) const {
   Run part{run.first, run.first + 1};
   std::uint64_t bytes = stored_bytes(table, run.first);
   while (part.end < run.end && bytes + stored_bytes(table, part.end) <= kGetBytes &&
-         plain_bytes_of(table, part.first, part.end + 1) <= kGetPlainBytes) {
+         plain_bytes_of(table, part.first, part.end + 1) <= plain_max) {
     bytes += stored_bytes(table, part.end++);
   }
   return part;
@@ -240,7 +267,7 @@ void FrameReader::demand(const Table& table, Run run, std::vector<Wait>& waits) 
   const Run wanted = run;
   run = with_neighbours(*table, run);
   while (run.first < run.end) {
-    const Run part = longest_get(*table, run);
+    const Run part = longest_get(*table, run, kGetPlainBytes);
     const FetchPtr fetch = start_fetch(table, part, wanted);
     for (std::uint32_t frame = std::max(part.first, wanted.first);
          frame < std::min(part.end, wanted.end); ++frame) {
@@ -306,8 +333,9 @@ Task<Result<void>> FrameReader::get_and_open(FetchPtr fetch) {
   log::warn("{}: frames {} to {} do not match their seals; asking again",
             fetch->table->object_name(), bad.first, bad.end - 1);
   const format::StoredRange range = fetch->table->stored_range(bad.first, bad.end - bad.first);
+  fetch->asked_again = true;
   const Result<SharedBytes> again = co_await get_range(fetch->table, range);
-  if (again) fetch->open_frames(range, again->view(), bad);
+  if (again) fetch->open_frames(range, *again, bad);
   for (std::uint32_t frame = bad.first; frame < bad.end; ++frame) {
     if (!fetch->bytes(frame).empty()) continue;
     ++counters_.damaged;
@@ -328,11 +356,12 @@ Task<Result<SharedBytes>> FrameReader::get_range(Table table, format::StoredRang
 Task<> FrameReader::open_all(FetchPtr fetch, SharedBytes body) {
   const Run run = fetch->run;
   if (fetch->plain_bytes <= kOpenInlineBytes) {
-    fetch->open_frames(fetch->range, body.view(), run);
+    fetch->open_frames(fetch->range, body, run);
     co_return;
   }
-  const auto frames_each = static_cast<std::uint32_t>(
-      std::max<std::uint64_t>(1, kPoolPieceBytes / fetch->table->frame_bytes));
+  const std::uint64_t piece = fetch->in_place ? kPoolPieceInPlaceBytes : kPoolPieceBytes;
+  const auto frames_each =
+      static_cast<std::uint32_t>(std::max<std::uint64_t>(1, piece / fetch->table->frame_bytes));
   std::vector<Task<>> pieces;
   for (std::uint32_t first = run.first; first < run.end; first += frames_each) {
     pieces.push_back(open_on_pool(fetch, body, {first, std::min(first + frames_each, run.end)}));
@@ -342,24 +371,38 @@ Task<> FrameReader::open_all(FetchPtr fetch, SharedBytes body) {
 
 Task<> FrameReader::open_on_pool(FetchPtr fetch, SharedBytes body, Run run) {
   Fetch* target = fetch.get();
-  const ByteView bytes = body.view();
+  const SharedBytes* bytes = &body;
   co_await RunOn(runtime_.pool, runtime_.core, [target, bytes, run] {
-    target->open_frames(target->range, bytes, run);
+    target->open_frames(target->range, *bytes, run);
     return true;
   });
 }
 
 /// The end of a GET: its frames go to the cache and to those who wait.
 void FrameReader::settle(Fetch& fetch) {
+  const bool shared = fetch.in_place && !fetch.asked_again && is_all_new(fetch);
   for (std::uint32_t frame = fetch.run.first; frame < fetch.run.end; ++frame) {
     pending_.erase(fetch.key(frame));
-    if (fetch.bytes(frame).empty()) continue;
+    SharedBytes bytes = fetch.bytes(frame);
+    if (bytes.empty()) continue;
     auto use = fetch.read_ahead ? FrameCache::Use::kReadAhead : FrameCache::Use::kNeighbour;
     if (fetch.wanted[frame - fetch.run.first]) use = FrameCache::Use::kDemand;
-    cache_.insert(fetch.key(frame), fetch.bytes(frame), use);
+    if (fetch.in_place && !shared) bytes = SharedBytes::copy_of(bytes.view());
+    cache_.insert(fetch.key(frame), std::move(bytes), use,
+                  shared ? FrameCache::Memory::kShared : FrameCache::Memory::kOwn);
   }
   fetch.done = true;
   fetch.finished.notify_all();
+}
+
+/// Whether the cache would take in all of it at once, as those must be that share memory.
+bool FrameReader::is_all_new(Fetch& fetch) const {
+  std::uint32_t frame = fetch.run.first;
+  while (frame < fetch.run.end && !fetch.bytes(frame).empty() &&
+         cache_.is_new(fetch.key(frame), fetch.bytes(frame).size())) {
+    ++frame;
+  }
+  return frame == fetch.run.end;
 }
 
 Error FrameReader::translated(const Error& error, const format::FrameTable& table) {

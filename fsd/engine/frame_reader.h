@@ -90,7 +90,8 @@ class FrameReader {
 
   [[nodiscard]] bool is_absent(const format::FrameTable& table, std::uint32_t frame) const;
   [[nodiscard]] Run with_neighbours(const format::FrameTable& table, Run run);
-  [[nodiscard]] Run longest_get(const format::FrameTable& table, Run run) const;
+  [[nodiscard]] Run longest_get(const format::FrameTable& table, Run run,
+                                std::uint64_t plain_max) const;
   void demand(const Table& table, Run run, std::vector<Wait>& waits);
   FetchPtr start_fetch(const Table& table, Run run, Run wanted);
   void count_in_flight(const Fetch& fetch, bool begins);
@@ -100,6 +101,7 @@ class FrameReader {
   Task<> open_all(FetchPtr fetch, SharedBytes body);
   Task<> open_on_pool(FetchPtr fetch, SharedBytes body, Run run);
   void settle(Fetch& fetch);
+  [[nodiscard]] bool is_all_new(Fetch& fetch) const;
   Error translated(const Error& error, const format::FrameTable& table);
 
   Runtime& runtime_;

@@ -148,17 +148,25 @@ Result<void> ObjectSealer::open_into(std::uint32_t part, ByteView sealed, ByteVi
     }
     return {};
   }
-  const ByteView plain = sealed.first(into.size());
+  TRY(const ByteView plain, open_in_place(part, sealed, aad));
+  if (!plain.empty() && plain.data() != into.data()) {
+    std::memcpy(into.data(), plain.data(), plain.size());
+  }
+  return {};
+}
+
+Result<ByteView> ObjectSealer::open_in_place(std::uint32_t part, ByteView sealed,
+                                             ByteView aad) const {
+  CHECK(is_plain());
+  if (sealed.size() < kSealBytes) return damaged("a stored part is too short");
+  const ByteView plain = sealed.first(sealed.size() - kSealBytes);
   std::uint64_t context = 0;
   std::memcpy(&context, key_.data(), sizeof context);
   const auto expected = checksum(context, part, plain, aad);
   if (!std::ranges::equal(expected, sealed.last(kSealBytes))) {
     return damaged("a stored part does not match its checksum");
   }
-  if (!plain.empty() && plain.data() != into.data()) {
-    std::memcpy(into.data(), plain.data(), plain.size());
-  }
-  return {};
+  return plain;
 }
 
 void ObjectSealer::seal_append(std::uint32_t part, ByteView plain, ByteView aad,

@@ -151,6 +151,13 @@ struct SegmentFront {
                                       const ObjectSealer& sealer, MutableByteView into);
 [[nodiscard]] Result<void> open_frame(const FrameTable& table, std::uint32_t frame, ByteView stored,
                                       const Sealer& sealer, MutableByteView into);
+/// Whether open_frame_in_place() can be had: neither compressed nor encrypted.
+[[nodiscard]] bool lies_open(const FrameTable& table, std::uint32_t frame,
+                             const ObjectSealer& sealer);
+/// Checks one frame that lies_open() and returns the part of `stored` that it is.
+/// Fails with: FormatErrc::kDamaged.
+[[nodiscard]] Result<ByteView> open_frame_in_place(const FrameTable& table, std::uint32_t frame,
+                                                   ByteView stored, const ObjectSealer& sealer);
 
 /// Checks a whole object, down to the last frame and the footer (fsck --data).
 /// Fails with: FormatErrc.

@@ -29,6 +29,17 @@ Result<Batch> read_batch(const SegmentLayout& layout, ByteView stored) {
   return Batch::decode(std::move(plain));
 }
 
+Result<void> check_length(const FrameTable& table, std::uint32_t frame, ByteView stored) {
+  const FrameEntry& entry = table.frames[frame];
+  if (stored.size() != entry.stored_bytes || stored.size() < kSealBytes) {
+    return damaged("a frame is cut short");
+  }
+  if (entry.codec == Codec::kRaw && stored.size() != table.plain_bytes(frame) + kSealBytes) {
+    return damaged("a frame has the wrong length");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::uint64_t> segment_front_bytes(ByteView first_bytes) {
@@ -67,12 +78,9 @@ ObjectSealer frame_sealer(const FrameTable& table, const Sealer& sealer) {
 Result<void> open_frame(const FrameTable& table, std::uint32_t frame, ByteView stored,
                         const ObjectSealer& sealer, MutableByteView into) {
   CHECK(into.size() == table.plain_bytes(frame));
+  TRY_OK(check_length(table, frame, stored));
   const FrameEntry& entry = table.frames[frame];
-  if (stored.size() != entry.stored_bytes || stored.size() < kSealBytes) {
-    return damaged("a frame is cut short");
-  }
   if (entry.codec == Codec::kRaw) {
-    if (stored.size() != into.size() + kSealBytes) return damaged("a frame has the wrong length");
     return sealer.open_into(frame, stored, {}, into);
   }
   thread_local std::string scratch;  // at most one frame
@@ -84,6 +92,17 @@ Result<void> open_frame(const FrameTable& table, std::uint32_t frame, ByteView s
 Result<void> open_frame(const FrameTable& table, std::uint32_t frame, ByteView stored,
                         const Sealer& sealer, MutableByteView into) {
   return open_frame(table, frame, stored, frame_sealer(table, sealer), into);
+}
+
+bool lies_open(const FrameTable& table, std::uint32_t frame, const ObjectSealer& sealer) {
+  return sealer.is_plain() && table.frames[frame].codec == Codec::kRaw;
+}
+
+Result<ByteView> open_frame_in_place(const FrameTable& table, std::uint32_t frame, ByteView stored,
+                                     const ObjectSealer& sealer) {
+  CHECK(lies_open(table, frame, sealer));
+  TRY_OK(check_length(table, frame, stored));
+  return sealer.open_in_place(frame, stored, {});
 }
 
 Result<SegmentFront> verify_segment(ByteView object, const Sealer& sealer) {

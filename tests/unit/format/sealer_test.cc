@@ -50,6 +50,22 @@ TEST_P(EverySealer, WorksInPlace) {
   EXPECT_EQ(buffer.substr(0, plain.size()), plain);
 }
 
+TEST(Sealer, AChecksummedPartIsFoundWhereItLiesAndRefusedWhenDamaged) {
+  const ObjectSealer object = plain_sealer().for_object(Domain::kSegment, {}, 9, {});
+  ASSERT_TRUE(object.is_plain());
+  EXPECT_FALSE(secret_sealer().for_object(Domain::kSegment, {}, 9, {}).is_plain());
+  const std::string sealed = object.seal(3, as_bytes("some bytes to keep"), as_bytes("aad"));
+  const auto accepts = [&object](std::string_view bytes) {
+    return object.open_in_place(3, as_bytes(bytes), as_bytes("aad")).has_value();
+  };
+  const auto found = object.open_in_place(3, as_bytes(sealed), as_bytes("aad"));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(as_string(*found), "some bytes to keep");
+  EXPECT_EQ(found->data(), as_bytes(sealed).data());
+  expect_every_bit_flip_refused(sealed, accepts);
+  expect_every_truncation_refused(sealed, accepts);
+}
+
 TEST_P(EverySealer, RefusesEveryFlippedBitAndEveryTruncation) {
   const std::string sealed = object().seal(3, as_bytes("some bytes to keep"), as_bytes("aad"));
   const auto accepts = [this](std::string_view bytes) {
