@@ -1,48 +1,17 @@
 #!/bin/bash
-# cairn-vm: a machine under QEMU on a volume. Needs QEMU and the guest's image (by
-# vmrunner/guest/build.sh; IMAGE names its directory). LARGE=1: a gigabyte instead of 64 MB.
-build=$(dirname "$(realpath "$1")")
-: "${IMAGE:=$build/../../guest}" "${LARGE:=0}"
-if [ ! -e "$IMAGE/manifest.json" ] || ! command -v qemu-system-i386 >/dev/null; then
-  echo "skipped: no image of the guest, or no QEMU"
-  exit 77
-fi
-. "$(dirname "$0")/lib.sh" "$@"
+# cairn-vm: a machine under QEMU on a volume. FULL=1: a gigabyte instead of 64 MB.
+. "$(dirname "$0")/vm_lib.sh" "$@"
 
-vm=$bin/cairn-vm
-export XDG_CACHE_HOME=$work/home
-mkdir "$work/mnt" "$XDG_CACHE_HOME"
-volume=(--storage "file://$work/bucket" --cache-dir "$work/cache")
-expect() { [ "$2" = "$3" ] || fail "$1: '$2' and not '$3'"; }
-machine() { "$vm" run --url "$url" --image "$IMAGE" "$@"; }
-# begin COMMAND...: in the background as `vm`; a signal reaches the program, and no shell before it.
-begin() {
-  exec_machine "$@" &
-  pids[vm]=$!
-}
-exec_machine() { exec "$vm" run --url "$url" --image "$IMAGE" "$@"; }
-# gives STATUS TEXT COMMAND...: fails by itself, with a sentence that has the text in it.
-gives() {
-  local expected=$1 text=$2 got=0
-  shift 2
-  "$@" >"$work/said" 2>&1 || got=$?
-  expect "$text" "$got" "$expected"
-  grep -q "$text" "$work/said" || fail "it does not say '$text' but: $(cat "$work/said")"
-  expect "lines for $text" "$(wc -l <"$work/said")" 1
-}
-has_lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
-
-start a "${volume[@]}" --mount "$work/mnt" --web 127.0.0.1:0
-url=$(grep -o 'ready web http://[0-9.:]*' "$work/a.log" | cut -d' ' -f3)
+serve a "${volume[@]}" --mount "$work/mnt" --web 127.0.0.1:0
 chmod 777 "$work/mnt"
 
 say "a command"
 echo "from the mount" >"$work/mnt/hello"
 expect "what the mount wrote" "$(machine --exec 'cat /mnt/hello' 2>"$work/vm.log")" "from the mount"
 for _ in 1 2 3; do
-  begin=${EPOCHREALTIME/./}
+  begin=$(now_ms)
   machine --exec true || fail "true failed"
-  echo "$(((${EPOCHREALTIME/./} - begin) / 1000))"
+  echo $(($(now_ms) - begin))
 done >"$work/times"
 say "start, true, and stop in order: $(sort -n "$work/times" | head -1) ms at best"
 for status in 0 1 42 255; do
@@ -66,13 +35,18 @@ say "the terminal"
   fail "the terminal"
 
 say "large files"
-[ "$LARGE" = 1 ] && megabytes=1024 || megabytes=64
+[ "$FULL" = 1 ] && megabytes=1024 || megabytes=64
 head -c "${megabytes}M" /dev/urandom >"$work/mnt/large"
 sum=$(sha256sum <"$work/mnt/large")
-expect "read" "$(machine --exec 'sha256sum </mnt/large')" "$sum"
+expect "what the mount wrote, in the machine" "$(machine --exec 'sha256sum </mnt/large')" "$sum"
 machine --exec 'cp /mnt/large /mnt/copy' || fail "cp"
-expect "written" "$(sha256sum <"$work/mnt/copy")" "$sum"
+expect "what the machine copied, on the mount" "$(sha256sum <"$work/mnt/copy")" "$sum"
 expect "to standard output" "$(machine --exec 'cat /mnt/large' | sha256sum)" "$sum"
+sum=$(machine --exec "dd if=/dev/urandom bs=1M count=$megabytes | tee /mnt/made | sha256sum" \
+  2>"$work/vm.log")
+expect "its size" "$(stat -c %s "$work/mnt/made")" $((megabytes << 20))
+expect "what the machine made, on the mount" "$(sha256sum <"$work/mnt/made")" "$sum"
+rm "$work"/mnt/{large,copy,made}
 
 say "a root on the volume"
 machine --user root --exec '
@@ -99,11 +73,16 @@ for i in 1 2 3; do
 done
 
 say "a port of the guest's"
-machine --forward 18099:7 --exec 'echo pong | nc -l -p 7' &
-pids[vm]=$!
-reach() { [ "$(timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/18099; head -1 <&3' 2>&1)" = pong ]; }
+begin --forward 0:7 --exec 'echo pong | nc -l -p 7' 2>"$work/vm.log"
+until_true 30 grep -q 'port [0-9]* is' "$work/vm.log" || fail "no port was found"
+port=$(grep -o 'port [0-9]*' "$work/vm.log" | cut -d' ' -f2)
+reach() {
+  [ "$(timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; head -1 <&3" 2>&1)" = pong ]
+}
 until_true 30 reach || fail "nobody answers at the port"
 wait_for vm
+gives 125 "port cannot be had: ${url##*:}" "$vm" run --url "$url" --image "$IMAGE" \
+  --forward "${url##*:}:7" --exec true
 
 say "a stop in order"
 begin --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out"
@@ -112,23 +91,76 @@ stop vm
 expect "the status" "$status" 143
 expect "what was written last" "$(cat "$work/mnt/late")" late
 
+say "a stop without the daemon"
+# Its last word is not synced, and cannot be: it says so, waits a while, and ends.
+begin --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
+until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+kill_hard a
+begin=$(now_ms)
+stop vm
+took=$(($(now_ms) - begin))
+expect "the status" "$status" 125
+grep -q 'waits 5 s for it' "$work/vm.log" || fail "it does not say that it waits"
+grep -q 'had not synced yet is lost' "$work/vm.log" || fail "it does not say what is lost"
+[ "$took" -ge 4900 ] && [ "$took" -lt 9000 ] || fail "it took $took ms"
+serve a "${volume[@]}" --mount "$work/mnt" --web "${url#http://}"
+begin --exec 'echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
+until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+kill_hard a
+kill -TERM "${pids[vm]}"
+until_true 10 grep -q 'asked once more' "$work/vm.log" || fail "it does not say that it waits"
+begin=$(now_ms)
+stop vm
+took=$(($(now_ms) - begin))
+expect "the status" "$status" 125
+[ "$took" -lt 2000 ] || fail "the second signal took $took ms"
+grep -q 'stopped at once' "$work/vm.log" || fail "it does not say that it stopped at once"
+# It comes back while the machine waits for it: then all is in order.
+serve a "${volume[@]}" --mount "$work/mnt" --web "${url#http://}"
+begin --exec 'echo in time >/mnt/late; echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
+until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+kill_hard a
+kill -TERM "${pids[vm]}"
+until_true 10 grep -q 'asked once more' "$work/vm.log" || fail "it does not say that it waits"
+serve a "${volume[@]}" --mount "$work/mnt" --web "${url#http://}"
+wait_for vm
+expect "the status" "$status" 143
+expect "what was written" "$(cat "$work/mnt/late")" "in time"
+
 say "what cannot be"
 gives 125 'no connection' "$vm" run --url ws://127.0.0.1:1 --image "$IMAGE" --exec true
+gives 125 'no connection' "$vm" run --url ws://no-such-host.invalid --image "$IMAGE" --exec true
 gives 125 'no such WebSocket' "$vm" run --url "$url/none" --image "$IMAGE" --exec true
 gives 125 'begins with ws://' "$vm" run --url nonsense --image "$IMAGE" --exec true
 gives 125 'no guest image' "$vm" run --url "$url" --image "$work" --exec true
 gives 125 'QEMU is missing' env PATH="$work" "$vm" run --url "$url" --image "$IMAGE" --exec true
+mkdir "$work/old"
+sed '/volume_device/d' "$IMAGE/manifest.json" >"$work/old/manifest.json"
+gives 125 'image is of another version' "$vm" run --url "$url" --image "$work/old" --exec true
+cp "$IMAGE"/* "$work/old/"
+echo more >>"$work/old/vmlinuz"
+gives 125 'image is damaged' "$vm" image verify --image "$work/old"
+/usr/bin/python3 "$here/vm_other_server.py" >"$work/other.port" &
+pids[other]=$!
+until_true 20 has_lines "$work/other.port" 1 || fail "no other server"
+other=ws://127.0.0.1:$(cat "$work/other.port")
+gives 125 'no daemon of this version' "$vm" run --url "$other/no-subprotocol" --image "$IMAGE" \
+  --exec true
+gives 125 'no daemon of this version' "$vm" run --url "$other/older" --image "$IMAGE" --exec true
+gives 125 'it answers 200' "$vm" run --url "$other/page" --image "$IMAGE" --exec true
+gives 125 'no connection' "$vm" run --url "$other/silence" --image "$IMAGE" --exec true
+gives 125 'no such server' "$vm" postgres --url "$url" --image "$IMAGE" --server none
 stop a
 printf '[storage]\nurl = "file://%s"\n[servers.webui]\npassword = "sesame"\n' "$work/bucket" \
   >"$work/c.toml"
 chmod 600 "$work/c.toml"
-start b -c "$work/c.toml" --cache-dir "$work/cache" --web 127.0.0.1:0
-url=$(grep -o 'ready web http://[0-9.:]*' "$work/b.log" | cut -d' ' -f3)
+serve b -c "$work/c.toml" --cache-dir "$work/cache" --web 127.0.0.1:0
 if [ "$(id -u)" = 0 ] && setpriv --reuid 61002 --regid 61002 --clear-groups test -r "$IMAGE/vmlinuz"
 then
   stranger=(setpriv --reuid 61002 --regid 61002 --clear-groups env HOME=/nowhere
     XDG_CACHE_HOME=/nowhere "$vm" run --url "$url" --image "$IMAGE")
   gives 125 'without its password or a token' "${stranger[@]}" --exec true
+  gives 125 'without its password or a token' "${stranger[@]}" --token wrong --exec true
   echo sesame >"$work/token"
   chmod 644 "$work/token"
   expect "with the password" "$("${stranger[@]}" --token-file "$work/token" --exec 'id -u')" 61002
@@ -176,24 +208,6 @@ wait_for vm
 expect "the status after all this" "$status" 0
 expect "files" "$(wc -l <"$work/sums")" 60
 stop b
-rm -rf "$work/cache"
-
-say "PostgreSQL"
-start d "${volume[@]}" --web 127.0.0.1:0
-url=$(grep -o 'ready web http://[0-9.:]*' "$work/d.log" | cut -d' ' -f3)
-for round in first second; do
-  "$vm" postgres --url "$url" --image "$IMAGE" --port 18098 >"$work/pg.out" 2>"$work/pg.log" &
-  pids[pg]=$!
-  until_true 180 has_lines "$work/pg.out" 1 || fail "no PostgreSQL"
-  if command -v psql >/dev/null; then
-    sql="create table if not exists t (x text); insert into t values ('$round'); select x from t"
-    psql -qAt "$(cat "$work/pg.out")" -c "$sql" >"$work/rows" || fail "psql"
-  fi
-  stop pg
-  expect "its status" "$status" 143
-done
-[ ! -e "$work/rows" ] || expect "rows" "$(tr '\n' ' ' <"$work/rows")" "first second "
-stop d
 start c "${volume[@]}" --mount "$work/mnt"
 (cd "$work/mnt/load" && sha256sum --quiet -c "$work/sums") || fail "a file is another"
 stop c

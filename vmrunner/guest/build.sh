@@ -41,6 +41,11 @@ mkdir -p "$out.new"
 for result in "${results[@]}"; do
   cp "$result"/* "$out.new/"
 done
+for conf in "$out"/*.conf; do  # servers that postgres.sh has added
+  name=$(basename "$conf" .conf)
+  [ "$name" != postgres ] && [ -e "$conf" ] || continue
+  cp "$out/$name"{.conf,.tar.zst,-data.tar.zst} "$out.new/"
+done
 python3 "$guest/manifest.py" write "$out.new" "$guest"
 # Files are replaced one by one, the manifest last: who reads meanwhile sees old or new ones.
 mv "$out.new/manifest.json" "$out/manifest.json.new"

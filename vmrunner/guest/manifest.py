@@ -42,6 +42,18 @@ def settings(sources: Path) -> dict:
             "qemu": qemu}
 
 
+def servers(directory: Path) -> dict:
+    """What of the PostgreSQL family is in the image, and which ports each listens on."""
+    found = {}
+    for conf in sorted(directory.glob("*.conf")):
+        if (directory / f"{conf.stem}.tar.zst").exists():
+            script = f'. {conf.resolve()}; echo "$PORTS"'
+            told = subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                                  check=True)
+            found[conf.stem] = {"ports": [int(port) for port in told.stdout.split()]}
+    return found
+
+
 def locked(sources: Path) -> list[dict]:
     lines = (sources / "packages.lock").read_text().splitlines()
     fields = ("name", "architecture", "version", "sha256")
@@ -58,9 +70,11 @@ def write(directory: Path, sources: Path) -> None:
     manifest = {
         "format": 1,
         "control_protocol": 1,
+        "volume_device": "vhost-user-fs",  # besides virtio-9p: kernel.patch
         "memory_mib": machine["memory_mib"],
         "command_lines": {name: machine[name] for name in ("v86", "state", "qemu")},
         "files": described(directory),
+        "servers": servers(directory),
         "packages": packages,
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")

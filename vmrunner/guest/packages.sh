@@ -2,6 +2,8 @@
 # Fetches the Debian packages that the guest is made of into build/guest-cache/packages.
 #
 #   packages.sh                 what packages.lock names, checked against its hashes
+#   packages.sh --libraries NAME...   packages for i386 and all that they depend on, as the mirror
+#                               has them today; prints the directory of the .deb files
 #   packages.sh --renew-lock    what the mirror has today, and writes packages.lock anew
 #
 # The mirror is that of the system's own apt, with directories of its own, so that the system's
@@ -116,8 +118,27 @@ today's versions"
   done < <(grep -v '^#' "$lock")
 }
 
+libraries() {
+  local to work
+  to=$store/libraries-$(key_of "$@")
+  if [ ! -d "$to" ]; then
+    update
+    work=$(mktemp -d "$store/fetch.XXXXXX")
+    mkdir "$work/partial"
+    # For a machine that has nothing yet: so that what they depend on comes as well.
+    apt-get -qq "${options[@]}" -o APT::Architecture=i386 -o Dir::State::status=/dev/null \
+      -o Dir::Cache::archives="$work" --download-only --no-install-recommends -y \
+      install "$@" >>"$apt/log" 2>&1 || fail "$* cannot be fetched (see $apt/log)"
+    rm -rf "$work"/{partial,lock}
+    chmod 755 "$work"
+    mv "$work" "$to"
+  fi
+  echo "$to"
+}
+
 case ${1:-} in
   '') check ;;
+  --libraries) shift && libraries "$@" ;;
   --renew-lock) renew && check ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] || exit 2 ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] || exit 2 ;;
 esac

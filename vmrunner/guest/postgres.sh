@@ -2,10 +2,13 @@
 # Builds PostgreSQL for the guest: a bundle of programs, and a cluster made with them.
 #
 #   postgres.sh                                 Debian's source package, as postgres.conf says
-#   postgres.sh --source DIR --options FILE     any server of the family, from its source tree
+#   postgres.sh --source DIR --options FILE     any server of the family, from its source tree, and
+#                                               adds it to the image, if that is built
 #
 # Prints the directory of the result: NAME.tar.zst (bin, lib, share below NAME/), NAME-data.tar.zst
-# (the cluster), NAME.conf. Needs gcc-multilib, libc6-dev-i386, perl, make, setpriv.
+# (the cluster), NAME.conf. postgres.conf says what an options file may hold, ivorysql.conf is one
+# for IvorySQL. Needs gcc-multilib, libc6-dev-i386, perl, make, setpriv; bison, flex and pkg-config
+# where the source or its options ask for them.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 source=
@@ -14,11 +17,14 @@ while [ $# -gt 0 ]; do
   case $1 in
     --source) source=$(realpath "$2"); shift 2 ;;
     --options) options=$(realpath "$2"); shift 2 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
   esac
 done
-need make gcc perl zstd setpriv
+need make gcc perl zstd setpriv objdump
+PACKAGES='' MAKE=all INSTALL=install CONTRIB='' PROGRAMS='' CONVERSIONS='' START='' HBA='' SQL=''
 . "$options"
+[[ $NAME =~ ^[a-z][a-z0-9_-]*$ ]] || fail "$options: NAME is for a directory: a-z, 0-9, _ and -"
+[ "$NAME" != postgres ] || [ -z "$source" ] || fail "$options: NAME=postgres is the one that ships"
 # Every server of the family finds its files from where its program lies. It is compiled for a path
 # with "postgres" in it, since below others modules and data go into directories deeper down.
 [ "$NAME" = postgres ] || CONFIGURE+=" --prefix=/mnt/postgres"
@@ -39,14 +45,49 @@ make_compiler() {
   echo 'INPUT(-l:libstatic-edit.a -l:libstatic-bsd.a -l:libstatic-md.a -l:libstatic-tinfo.a)' \
     >"$work/lib/libedit.so"
   cp -r "$work/sysroot/usr/include/editline" "$work/include/"
+  [ -z "$PACKAGES" ] || add_packages
   # SSE2 instead of the x87, which emulators are slow at; programs at fixed addresses, since i386
   # has no register to spare for what position-independent ones need.
   cat >"$work/cc/guest-cc" <<SCRIPT
 #!/bin/sh
 exec gcc -m32 -march=i686 -msse2 -mfpmath=sse -fno-pie -ffile-prefix-map="$work"=. \\
-  -I"$work/include" -L"$work/lib" -Wl,--build-id=none "\$@"
+  -I"$work/include" -L"$work/lib" ${foreign:-} -Wl,--build-id=none "\$@"
 SCRIPT
   chmod +x "$work/cc/guest-cc"
+}
+
+# What PACKAGES names, and all that it depends on, but for the C library, which is here and there.
+add_packages() {
+  need pkg-config
+  local sysroot=$work/foreign package directory
+  mkdir -p "$sysroot"
+  for package in "$libraries"/*.deb; do
+    case ${package##*/} in
+      libc6_* | libc6-dev_* | libc-dev-bin_* | linux-libc-dev_*) ;;
+      *) dpkg-deb -x "$package" "$sysroot" ;;
+    esac
+  done
+  foreign="-isystem $sysroot/usr/include -isystem $sysroot/usr/include/i386-linux-gnu"
+  for directory in "$sysroot"/usr/lib/i386-linux-gnu "$sysroot"/lib/i386-linux-gnu; do
+    foreign+=" -L$directory -Wl,-rpath-link,$directory"
+  done
+  export PKG_CONFIG_LIBDIR=$sysroot/usr/lib/i386-linux-gnu/pkgconfig:$sysroot/usr/share/pkgconfig
+  export PKG_CONFIG_SYSROOT_DIR=$sysroot
+}
+
+# The libraries of PACKAGES that what was built needs, and those that they need, lie beside it.
+add_libraries() {
+  local tree=$1 name file added=yes
+  while [ "$added" = yes ]; do
+    added=no
+    for name in $(find "$tree"/{bin,lib} -type f -exec objdump -p {} + 2>/dev/null |
+      awk '$1 == "NEEDED" {print $2}' | sort -u); do
+      file=$(find "$work/foreign" -name "$name" -print -quit)
+      [ -n "$file" ] && [ ! -e "$tree/lib/$name" ] || continue
+      cp -L "$file" "$tree/lib/$name"
+      added=yes
+    done
+  done
 }
 
 run() { "$@" >>"$log" 2>&1 || fail "$NAME: ${*:1:3} fails (see $log)"; }
@@ -61,32 +102,41 @@ compile() {
   run ./configure --build=i686-pc-linux-gnu --prefix="/mnt/$NAME" CC=guest-cc CFLAGS=-O2 \
     LDFLAGS_EX=-no-pie $CONFIGURE
   say "$NAME: compiling, some minutes"
-  local make=(nice make -s -j"${CAIRN_GUEST_JOBS:-3}" "rpathdir=\$\$ORIGIN/../lib")
-  run "${make[@]}"
-  run "${make[@]}" install DESTDIR="$work/install"
+  # Libraries are found from where the program lies; by all of its libraries, too (DT_RPATH).
+  local make=(nice make -s -j"${CAIRN_GUEST_JOBS:-3}"
+    "rpath=-Wl,-rpath,'\$\$ORIGIN/../lib',--disable-new-dtags")
+  # shellcheck disable=SC2086
+  run "${make[@]}" $MAKE
+  # shellcheck disable=SC2086
+  run "${make[@]}" $INSTALL DESTDIR="$work/install"
   for module in $CONTRIB; do
     [ ! -d "contrib/$module" ] ||
       run "${make[@]}" -C "contrib/$module" install DESTDIR="$work/install"
   done
   cd "$root"
+  [ -d "$work/install/mnt/$NAME" ] || mv "$work/install/mnt/postgres" "$work/install/mnt/$NAME"
+  [ -z "$PACKAGES" ] || add_libraries "$work/install/mnt/$NAME"
 }
 
 # Only what a small machine needs, without symbols.
 trim() {
   local tree=$work/install/mnt/$NAME file name
   rm -rf "$tree"/include "$tree"/lib/{pgxs,pkgconfig} "$tree"/lib/*.a "$tree"/share/{doc,man}
-  rm -f "$tree"/lib/lib{ecpg,pgtypes}* "$tree"/lib/libpqwalreceiver.so "$tree"/lib/lib*.so
+  rm -f "$tree"/lib/lib{ecpg,pgtypes}* "$tree"/lib/libpqwalreceiver.so
+  find "$tree/lib" -maxdepth 1 -type l -name 'lib*.so' -delete  # for compilers
   for file in "$tree"/bin/*; do
-    [[ " $(echo $PROGRAMS) " == *" $(basename "$file") "* ]] || rm "$file"
+    name=$(basename "$file")
+    [ -z "$PROGRAMS" ] || [[ " $(echo $PROGRAMS) " == *" $name "* ]] || rm "$file"
   done
   for file in "$tree"/lib/*_and_*.so "$tree"/lib/euc2004_sjis2004.so; do
     name=$(basename "$file" .so)
-    [[ " $CONVERSIONS " == *" $name "* ]] || rm -f "$file"
+    [ -z "$CONVERSIONS" ] || [[ " $CONVERSIONS " == *" $name "* ]] || rm -f "$file"
   done
   find "$tree" -type f \( -perm -100 -o -name '*.so*' \) -exec strip --strip-unneeded {} + \
     2>>"$log" || true
   link_names "$tree"
-  cp "$options" "$tree/bundle.conf"
+  # For `pg` in the guest.
+  printf "PORTS='%s'\nINITDB='%s'\n" "$PORTS" "$initdb_options" >"$tree/bundle.conf"
 }
 
 # Time zones have many names: each other name becomes a symbolic link, which costs a volume less.
@@ -107,30 +157,49 @@ pack() {
 # The cluster is made here, by the very programs that will serve it there: in the guest it takes
 # half a minute. They do not run as root.
 make_cluster() {
-  local tree=$work/install/mnt/$NAME data=$work/data as=()
-  mkdir -p "$data"
+  local tree=$work/install/mnt/$NAME data=$work/data/$NAME-data as=()
+  mkdir -p "$work/data" "$work/socket"
   if [ "$(id -u)" = 0 ]; then
-    chown 65534:65534 "$data"
+    chown 65534:65534 "$work/data" "$work/socket"
     chmod 755 "$work"
     as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
   fi
+  as+=(env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 TZ=GMT)
   say "$NAME: making the cluster"
+  cd /
   # shellcheck disable=SC2086
-  (cd / && run "${as[@]}" env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 TZ=GMT "$tree/bin/initdb" \
-    -D "$data/$NAME-data" $INITDB)
-  echo "$SETTINGS" >>"$data/$NAME-data/postgresql.conf"
-  echo "${HBA:-}" >>"$data/$NAME-data/pg_hba.conf"
-  (cd / && printf '%s\nVACUUM FREEZE;\nCHECKPOINT;\n' "$SQL" | run "${as[@]}" env -i \
-    LC_ALL=C.UTF-8 "$tree/bin/postgres" --single -D "$data/$NAME-data" postgres)
-  rm -f "$data/$NAME-data"/postmaster.{pid,opts}
-  pack "$data" "$NAME-data" "$result/$NAME-data.tar"
+  run "${as[@]}" "$tree/bin/initdb" -D "$data" $initdb_options
+  echo "$SETTINGS" >>"$data/postgresql.conf"
+  echo "$HBA" >>"$data/pg_hba.conf"
+  run "${as[@]}" "$tree/bin/pg_ctl" -D "$data" -l "$work/data/log" -w start \
+    -o "-c listen_addresses= -c unix_socket_directories=$work/socket -c port=5432 $START"
+  printf '%s\nVACUUM FREEZE;\n' "$SQL" | run "${as[@]}" "$tree/bin/psql" -X -q \
+    -v ON_ERROR_STOP=1 -h "$work/socket" -p 5432 -U postgres -d postgres 
+  run "${as[@]}" "$tree/bin/pg_ctl" -D "$data" -w -m fast stop
+  cat "$work/data/log" >>"$log"
+  cd "$root"
+  rm -f "$data"/postmaster.{pid,opts}
+  pack "$work/data" "$NAME-data" "$result/$NAME-data.tar"
+}
+
+# A server of the user's own becomes part of the image, beside ours.
+add_to_image() {
+  [ -e "$out/manifest.json" ] || return 0
+  cp "$result"/* "$out/"
+  python3 "$guest/manifest.py" write "$out" "$guest"
+  say "$NAME: added to $out"
 }
 
 # Where others may go, too: the cluster is made by an ordinary user.
 work=$(mktemp -d "${TMPDIR:-/tmp}/cairn-guest.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+initdb_options="--username=postgres $INITDB"
+libraries=
+# shellcheck disable=SC2086
+[ -z "$PACKAGES" ] || libraries=$("$guest/packages.sh" --libraries $PACKAGES)
 # What is compiled is kept apart from what is packed: the one takes minutes, the other seconds.
-key=$(key_of "$(declare -f make_compiler compile)" "$NAME" "$CONFIGURE" "$CONTRIB" \
+key=$(key_of "$(declare -f make_compiler add_packages add_libraries compile)" "$NAME" "$CONFIGURE" \
+  "$MAKE" "$INSTALL" "$CONTRIB" "$PACKAGES" "$(basename "$libraries")" \
   "${source:-$(readlink "$packages/postgresql-15.source")}" \
   "$(readlink "$packages/libedit-dev.i386")" "$(gcc --version | head -n 1)")
 if ! built "$NAME-tree" "$key"; then
@@ -141,7 +210,6 @@ if ! built "$NAME-tree" "$key"; then
     dpkg-source --no-check -x "$packages/postgresql-15.source"/*.dsc "$work/tree" >/dev/null 2>&1
   fi
   compile
-  [ -d "$work/install/mnt/$NAME" ] || mv "$work/install/mnt/postgres" "$work/install/mnt/$NAME"
   cp -a "$work/install" "$result/"
   rm -rf "$work/install"
   keep
@@ -155,4 +223,5 @@ if ! built "$NAME" "$(key_of "$key" "$options" "$guest/postgres.sh")"; then
   cp "$options" "$result/$NAME.conf"
   keep
 fi
+[ -z "$source" ] || add_to_image
 echo "$result"

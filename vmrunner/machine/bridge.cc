@@ -3,120 +3,115 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/write.hpp>
-#include <deque>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <map>
 #include <utility>
 
 #include "fsd/base/bytes.h"
 #include "fsd/base/log.h"
-#include "fsd/frontends/sockets/socket_ends.h"
 #include "protocol/p9/codec.h"
 
 namespace cairn::vm {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
 
 namespace {
-constexpr std::size_t kReadBytes = 256U << 10;
+
 constexpr std::size_t kMessageBytesMax = (1U << 20) + p9::kIoHeadBytes;
+constexpr std::uint8_t kRlerror = 7, kTversion = 100, kTflush = 108, kRflush = 109;
+
+std::string error_reply(std::uint16_t tag, std::uint32_t ecode) {
+  const std::uint32_t size = p9::kHeaderBytes + sizeof ecode;
+  std::string out(size, '\0');
+  std::memcpy(out.data(), &size, sizeof size);
+  out[4] = kRlerror;
+  std::memcpy(out.data() + 5, &tag, sizeof tag);
+  std::memcpy(out.data() + p9::kHeaderBytes, &ecode, sizeof ecode);
+  return out;
+}
+
 }  // namespace
 
-/// One connection of the guest's, and its session with the daemon.
+/// One mount of the guest's, and its session with the daemon.
 class Bridge::Session : public std::enable_shared_from_this<Session> {
  public:
   explicit Session(Bridge& owner)
       : owner_(owner),
-        guest_(owner.io_),
         link_(owner.io_, owner.random_, owner.options_,
-              {.reply = [this](std::string message) { send(std::move(message)); },
+              {.reply = [this](std::string message) { answer(message); },
                .on_up = owner.events_.on_up,
                .on_down = owner.events_.on_down}) {}
 
   Result<void> start() { return link_.start(); }
-  void attach(tcp::socket guest) {
-    guest_ = std::move(guest);
-    error_code ignored;
-    guest_.set_option(tcp::no_delay(true), ignored);
-    read_on();
+  void attach(std::shared_ptr<VhostDevice> device) { device_ = std::move(device); }
+
+  void request(Virtqueue::Chain chain) {
+    std::string message = chain.read();
+    const auto header = p9::peek_header(as_bytes(message));
+    const bool makes_sense = header && header->size >= p9::kHeaderBytes &&
+                             header->size <= message.size() && header->size <= kMessageBytesMax &&
+                             !waiting_.contains(header->tag);
+    if (!makes_sense) {
+      log::warn("the machine has sent something that is no 9P");
+      return device_->give_back(chain.head, 0);
+    }
+    message.resize(header->size);
+    if (header->type == kTflush && message.size() >= p9::kHeaderBytes + 2) {
+      std::memcpy(&flushes_[header->tag], message.data() + p9::kHeaderBytes, 2);
+    }
+    waiting_.emplace(header->tag, std::move(chain));
+    link_.request(std::move(message));
+  }
+  /// The guest's buffers are no longer ours.
+  void detach() {
+    device_.reset();
+    waiting_.clear();
+    flushes_.clear();
   }
   void finish() {
+    detach();
     if (std::exchange(finishing_, true)) return;
-    error_code ignored;
-    guest_.close(ignored);
     link_.finish([self = shared_from_this()] {
       asio::post(self->owner_.io_, [self] { self->owner_.on_finished(self); });
     });
   }
-  [[nodiscard]] const resume::Client::Counts& counts() const { return link_.client().counts(); }
+  [[nodiscard]] const resume::Client& client() const { return link_.client(); }
 
  private:
-  void read_on() {
-    const std::size_t had = incoming_.size();
-    incoming_.resize(had + kReadBytes);
-    guest_.async_read_some(
-        asio::buffer(incoming_.data() + had, kReadBytes),
-        [self = shared_from_this(), had](const error_code& error, std::size_t count) {
-          if (error) return self->finish();
-          self->incoming_.resize(had + count);
-          if (!self->take_messages()) return self->finish();
-          self->read_on();
-        });
-  }
-
-  /// False: that is no 9P.
-  bool take_messages() {
-    std::size_t at = 0;
-    for (;;) {
-      const std::string_view rest = std::string_view(incoming_).substr(at);
-      const auto header = p9::peek_header(as_bytes(rest));
-      if (!header) break;
-      if (header->size < p9::kHeaderBytes || header->size > kMessageBytesMax) return false;
-      if (rest.size() < header->size) break;
-      link_.request(std::string(rest.substr(0, header->size)));
-      at += header->size;
+  void answer(const std::string& message) {
+    const auto header = p9::peek_header(as_bytes(message));
+    if (!header) return;
+    if (header->type == kRflush) {
+      // A server need not answer what was flushed; the driver wants its buffers back, and before
+      // it is told that its tag is free.
+      if (const auto flushed = flushes_.extract(header->tag)) {
+        give(flushed.mapped(), error_reply(flushed.mapped(), EINTR));
+      }
     }
-    incoming_.erase(0, at);
-    return true;
+    give(header->tag, message);
   }
-
-  void send(std::string message) {
-    outgoing_.push_back(std::move(message));
-    write_on();
-  }
-  /// All that is there at once.
-  void write_on() {
-    if (!leaving_.empty() || outgoing_.empty() || finishing_) return;
-    leaving_.swap(outgoing_);
-    std::vector<asio::const_buffer> buffers;
-    for (const std::string& message : leaving_) buffers.push_back(asio::buffer(message));
-    asio::async_write(guest_, buffers,
-                      [self = shared_from_this()](const error_code& error, std::size_t) {
-                        self->leaving_.clear();
-                        if (error) return self->finish();
-                        self->write_on();
-                      });
+  void give(std::uint16_t tag, const std::string& message) {
+    const auto found = waiting_.extract(tag);
+    if (!found || !device_) return;
+    const Virtqueue::Chain& chain = found.mapped();
+    const bool fits = message.size() <= chain.room();
+    const std::uint32_t written = chain.write(fits ? message : error_reply(tag, EMSGSIZE));
+    device_->give_back(chain.head, written);
   }
 
   Bridge& owner_;
-  tcp::socket guest_;
   ResumingConnection link_;
-  std::string incoming_;
-  std::deque<std::string> outgoing_;
-  std::deque<std::string> leaving_;
+  std::shared_ptr<VhostDevice> device_;
+  std::map<std::uint16_t, Virtqueue::Chain> waiting_;  // for a reply, by tag
+  std::map<std::uint16_t, std::uint16_t> flushes_;     // tags of Tflush, and what they flush
   bool finishing_ = false;
 };
 
 Bridge::Bridge(asio::io_context& io, Random& random, ResumingConnection::Options options,
                Events events)
-    : io_(io),
-      random_(random),
-      options_(std::move(options)),
-      events_(std::move(events)),
-      acceptor_(io, {asio::ip::address_v4::loopback(), 0}) {
-  accept();
-}
+    : io_(io), random_(random), options_(std::move(options)), events_(std::move(events)) {}
 
 Bridge::~Bridge() = default;
 
@@ -131,23 +126,40 @@ Result<void> Bridge::start() {
   return next_->start();
 }
 
-void Bridge::accept() {
-  acceptor_.async_accept([this](const error_code& error, tcp::socket socket) {
-    if (error) return;
-    const auto ends = sockets::find_ends(socket.native_handle());
-    if (ends && ends->uid == geteuid()) {
-      auto session = std::exchange(next_, nullptr);
-      Result<void> started;
-      if (!session) {
-        session = make();
-        started = session->start();
-      }
-      if (started) session->attach(std::move(socket));
-    } else {
-      log::warn("somebody else tried to connect to the machine's port for 9P");
+void Bridge::plug(const std::string& socket, const GuestMemory& memory) {
+  ::unlink(socket.c_str());  // of the machine before
+  device_ = std::make_shared<VhostDevice>(
+      io_, socket, memory,
+      VhostDevice::Events{
+          .on_request = [this](Virtqueue::Chain chain) { on_request(std::move(chain)); },
+          .on_reset = [this] { end_mount(); }});
+  device_->begin();
+}
+
+void Bridge::unplug() {
+  if (device_) std::exchange(device_, nullptr)->close();
+  end_mount();
+}
+
+/// A mount begins with Tversion, and what was mounted before is not any more.
+void Bridge::on_request(Virtqueue::Chain chain) {
+  const std::string head = chain.read(p9::kHeaderBytes);
+  const auto header = p9::peek_header(as_bytes(head));
+  if (header && header->type == kTversion) {
+    end_mount();
+    mounted_ = std::exchange(next_, nullptr);
+    if (!mounted_) {
+      mounted_ = make();
+      if (!mounted_->start()) end_mount();
     }
-    accept();
-  });
+    if (mounted_) mounted_->attach(device_);
+  }
+  if (!mounted_) return device_->give_back(chain.head, 0);
+  mounted_->request(std::move(chain));
+}
+
+void Bridge::end_mount() {
+  if (mounted_) std::exchange(mounted_, nullptr)->finish();
 }
 
 void Bridge::on_finished(const std::shared_ptr<Session>& session) {
@@ -156,8 +168,7 @@ void Bridge::on_finished(const std::shared_ptr<Session>& session) {
 }
 
 void Bridge::finish(std::function<void()> done) {
-  error_code ignored;
-  acceptor_.close(ignored);
+  unplug();
   if (sessions_.empty()) return done();
   done_ = std::move(done);
   const auto sessions = sessions_;
@@ -167,7 +178,7 @@ void Bridge::finish(std::function<void()> done) {
 resume::Client::Counts Bridge::counts() const {
   resume::Client::Counts all;
   for (const auto& session : sessions_) {
-    const auto& one = session->counts();
+    const auto& one = session->client().counts();
     all.resumed += one.resumed;
     all.rebuilt += one.rebuilt;
     all.sent_again += one.sent_again;
@@ -176,5 +187,7 @@ resume::Client::Counts Bridge::counts() const {
   }
   return all;
 }
+
+std::size_t Bridge::unanswered() const { return mounted_ ? mounted_->client().unanswered() : 0; }
 
 }  // namespace cairn::vm

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "fsd/base/log.h"
+#include "vmrunner/machine/host_ports.h"
 #include "vmrunner/machine/machine.h"
 
 namespace cairn::vm {
@@ -13,9 +14,10 @@ namespace {
 
 struct Arguments {
   RunOptions run;
-  std::string accelerator = "auto", command, token_file, user, data = "/mnt/pgdata";
+  std::string accelerator = "auto", command, token_file, user, data;
   std::vector<std::string> forwards, environment;
-  std::uint16_t postgres_port = 5432;
+  std::string server = "postgres";
+  std::vector<std::uint16_t> server_ports;
 };
 
 int say(const Error& error) {
@@ -31,7 +33,13 @@ Result<RunOptions> complete(const Arguments& arguments) {
     TRY(options.token, read_token(arguments.token_file));
   }
   for (const std::string& text : arguments.forwards) {
-    TRY(const auto forward, parse_forward(text));
+    TRY(auto forward, parse_forward(text));
+    const bool any = forward.host == 0;
+    TRY(forward.host, find_free_port(forward.host));
+    if (any) {
+      Terminal::say("port " + std::to_string(forward.host) + " is the machine's " +
+                    std::to_string(forward.guest));
+    }
     options.forwards.push_back(forward);
   }
   for (const std::string& text : arguments.environment) {
@@ -61,19 +69,41 @@ int run(const Arguments& arguments, bool has_command) {
   return run(*options);
 }
 
+/// Ports of the server's that nobody has named are the same on this machine.
+Result<RunOptions> postgres_options(const Arguments& arguments) {
+  TRY(RunOptions options, complete(arguments));
+  TRY(const GuestImage image, GuestImage::open(options.image));
+  const std::string& name = arguments.server;
+  const auto server = image.servers().find(name);
+  if (server == image.servers().end()) {
+    return Error(std::error_code(ENOENT, std::generic_category()),
+                 "no such server is in the guest's image; vmrunner/guest/postgres.sh adds one",
+                 name);
+  }
+  const bool ours = name == "postgres";
+  std::string connections;
+  for (std::size_t i = 0; i < server->second.size(); ++i) {
+    const std::uint16_t guest = server->second[i];
+    const auto& named = arguments.server_ports;
+    TRY(const std::uint16_t host, find_free_port(i < named.size() ? named[i] : guest));
+    options.forwards.push_back({.host = host, .guest = guest});
+    connections += "postgresql://postgres@127.0.0.1:" + std::to_string(host) + "/postgres\n";
+  }
+  options.as_root = false;
+  options.environment.emplace_back("PGHOME", "/mnt/" + name);
+  const std::string data = ours ? "/mnt/pgdata" : "/mnt/" + name + "-data";
+  options.environment.emplace_back("PGDATA", arguments.data.empty() ? data : arguments.data);
+  options.environment.emplace_back("CAIRN_CONNECTIONS", connections);
+  options.command =
+      "pg start >&2 && printf %s \"$CAIRN_CONNECTIONS\" && "
+      "while pg status >/dev/null; do sleep 2; done; echo 'pg: the server has ended' >&2; exit 1";
+  return options;
+}
+
 /// Up to the signal that ends it, or the end of the database.
 int postgres(const Arguments& arguments) {
-  auto options = complete(arguments);
-  if (!options) return say(options.error());
-  options->forwards.push_back({.host = arguments.postgres_port, .guest = 5432});
-  options->as_root = false;
-  options->environment.emplace_back("PGDATA", arguments.data);
-  options->environment.emplace_back(
-      "CAIRN_CONNECTION",
-      "postgresql://postgres@127.0.0.1:" + std::to_string(arguments.postgres_port) + "/postgres");
-  options->command =
-      "pg start >&2 && echo \"$CAIRN_CONNECTION\" && while pg status >/dev/null; do sleep 2; done";
-  return run(*options);
+  const auto options = postgres_options(arguments);
+  return options ? run(*options) : say(options.error());
 }
 
 int image_info(const std::string& directory) {
@@ -82,6 +112,11 @@ int image_info(const std::string& directory) {
   std::printf("%s: a machine of %u MiB\n", image->directory().c_str(), image->memory_mib());
   for (const auto& [name, file] : image->files()) {
     std::printf("%12llu  %s\n", static_cast<unsigned long long>(file.size), name.c_str());
+  }
+  for (const auto& [name, ports] : image->servers()) {
+    std::string list;
+    for (const std::uint16_t port : ports) list += " " + std::to_string(port);
+    std::printf("cairn-vm postgres --server %s: ports%s\n", name.c_str(), list.c_str());
   }
   for (const auto& [name, version] : image->packages()) {
     std::printf("  %s %s\n", name.c_str(), version.c_str());
@@ -110,7 +145,7 @@ void add_machine_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--accel", arguments.accelerator, "auto, kvm or tcg (default auto)")
       ->check(CLI::IsMember({"auto", "kvm", "tcg"}));
   app.add_option("--forward", arguments.forwards,
-                 "HOST-PORT:GUEST-PORT, on this machine's loopback; repeatable");
+                 "HOST-PORT:GUEST-PORT, on this machine's loopback; 0: any free one; repeatable");
   app.add_option("--env", arguments.environment, "NAME=VALUE for the command; repeatable");
   app.add_option("--cache", run.cache, "the guest's: none, mmap or loose (default mmap)")
       ->check(CLI::IsMember({"none", "mmap", "loose"}));
@@ -142,8 +177,12 @@ int run_command(int argc, char** argv) {
   CLI::App* const postgres_app =
       app.add_subcommand("postgres", "PostgreSQL on the volume; prints how to connect to it");
   add_machine_options(*postgres_app, arguments);
-  postgres_app->add_option("--port", arguments.postgres_port, "of this machine (default 5432)");
+  postgres_app->add_option("--port", arguments.server_ports,
+                           "of this machine, 0 for any (default 5432); once for each that the "
+                           "server has");
   postgres_app->add_option("--data", arguments.data, "the cluster (default /mnt/pgdata)");
+  postgres_app->add_option("--server", arguments.server,
+                           "another one of the family, which postgres.sh has added to the image");
   CLI::App* const image_app = app.add_subcommand("image", "about the guest's image");
   image_app->require_subcommand(1);
   CLI::App* const info = image_app->add_subcommand("info", "what it consists of");

@@ -13,17 +13,16 @@ namespace {
 
 constexpr std::size_t kControlLineMax = 1U << 20;
 constexpr std::size_t kSeedBytes = 64;
-constexpr std::uint32_t kMessageBytes = 256U << 10;
-/// The guest's view of this machine's loopback, in QEMU's network.
-constexpr const char* kHost = "10.0.2.2";
+/// Of 9P: what the guest's driver can take at most, 125 pages.
+constexpr std::uint32_t kMessageBytes = 125U * 4096;
 
 Error guest_error(const char* what, std::string detail) {
   return {std::error_code(EIO, std::generic_category()), what, std::move(detail)};
 }
 
-std::string mount_options(std::uint16_t port, const std::string& cache) {
-  return "trans=tcp,port=" + std::to_string(port) +
-         ",version=9p2000.L,msize=" + std::to_string(kMessageBytes) + ",access=user,cache=" + cache;
+std::string mount_options(const std::string& cache) {
+  return "trans=virtio,version=9p2000.L,msize=" + std::to_string(kMessageBytes) +
+         ",access=user,cache=" + cache;
 }
 
 /// For a machine that has no clock.
@@ -106,8 +105,8 @@ void Machine::start_guest() {
                    {"hostname", "cairn"},
                    {"cols", std::to_string(columns)},
                    {"rows", std::to_string(rows)},
-                   {"source", kHost},
-                   {"options", mount_options(bridge_->port(), options_.cache)}};
+                   {"source", kVolumeTag},
+                   {"options", mount_options(options_.cache)}};
   if (!options_.root.empty()) values.emplace_back("root", options_.root);
   command("start", values, [this](const GuestMessage& answer) {
     if (!answer.ok && !is_interactive()) {
@@ -119,7 +118,8 @@ void Machine::start_guest() {
         io_,
         Terminal::Events{
             .typed = [this](std::string bytes) { ports_[kTerminalPort]->send(std::move(bytes)); },
-            .left = [this] { leave(0); }});
+            .left = [this] { leaving_ ? stop_at_once() : leave(0); },
+            .ended = [this] { leave(0); }});
     terminal_->begin();
   });
 }

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr int kFormat = 1;
+constexpr const char* kVolumeDevice = "vhost-user-fs";  // what its kernel can mount
 constexpr std::uint64_t kUnpackedBytesMax = 1ULL << 30;
 
 /// Beside the program: in the tree that it was built in, or installed.
@@ -80,6 +81,12 @@ Result<GuestImage> GuestImage::open(const std::string& directory) {
   if (!object.is_object() || object.value("format", 0) != kFormat) {
     return damaged(manifest, "no manifest that this version knows");
   }
+  if (object.value("volume_device", "") != kVolumeDevice) {
+    return Error(std::error_code(EINVAL, std::generic_category()),
+                 "the guest image is of another version; build it anew with "
+                 "vmrunner/guest/build.sh",
+                 image.directory_);
+  }
   try {
     image.memory_mib_ = object.at("memory_mib");
     image.command_line_ = object.at("command_lines").at("qemu");
@@ -90,6 +97,9 @@ Result<GuestImage> GuestImage::open(const std::string& directory) {
     }
     for (const auto& package : object.at("packages")) {
       image.packages_[package.at("name")] = package.at("version");
+    }
+    for (const auto& [name, server] : object.at("servers").items()) {
+      image.servers_[name] = server.at("ports").get<std::vector<std::uint16_t>>();
     }
   } catch (const json::exception&) {
     return damaged(manifest, "something is missing in it");

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "fsd/base/result.h"
 
@@ -17,7 +18,7 @@ class GuestImage {
   };
 
   /// `directory` empty: that of the tree that the program was built in, or the installed one.
-  /// Fails with: ENOENT, EINVAL (no manifest of ours).
+  /// Fails with: ENOENT, EIO (no manifest of ours), EINVAL (of another version than the program).
   static Result<GuestImage> open(const std::string& directory);
 
   /// Compares sizes and hashes. Fails with: EIO, naming the first file that differs.
@@ -34,6 +35,10 @@ class GuestImage {
   [[nodiscard]] const std::map<std::string, File>& files() const { return files_; }
   /// For people: name and version of the packages that it is made of.
   [[nodiscard]] const std::map<std::string, std::string>& packages() const { return packages_; }
+  /// Databases that `pg` runs in the guest, and the ports that each listens on.
+  [[nodiscard]] const std::map<std::string, std::vector<std::uint16_t>>& servers() const {
+    return servers_;
+  }
 
  private:
   std::string directory_;
@@ -41,6 +46,7 @@ class GuestImage {
   unsigned memory_mib_ = 0;
   std::map<std::string, File> files_;
   std::map<std::string, std::string> packages_;
+  std::map<std::string, std::vector<std::uint16_t>> servers_;
 };
 
 }  // namespace cairn::vm

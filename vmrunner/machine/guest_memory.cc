@@ -39,10 +39,15 @@ GuestMemory::~GuestMemory() {
   if (memory_ != nullptr) munmap(memory_, bytes_);
 }
 
+std::uint8_t* GuestMemory::find(std::uint64_t address, std::uint64_t size) const {
+  if (address > bytes_ || size > bytes_ - address) return nullptr;
+  return memory_ + address;
+}
+
 bool GuestMemory::write(std::uint64_t address, std::string_view bytes) {
-  if (address > bytes_ || bytes.size() > bytes_ - address) return false;
-  std::memcpy(memory_ + address, bytes.data(), bytes.size());
-  return true;
+  std::uint8_t* const place = find(address, bytes.size());
+  if (place != nullptr) std::memcpy(place, bytes.data(), bytes.size());
+  return place != nullptr;
 }
 
 std::string GuestMemory::path() const { return "/proc/self/fd/" + std::to_string(file_.get()); }

@@ -19,6 +19,8 @@ class GuestMemory {
   GuestMemory& operator=(GuestMemory&& other) noexcept;
   ~GuestMemory();
 
+  /// Null: there is no such memory. What lies there is the guest's, who may change it meanwhile.
+  [[nodiscard]] std::uint8_t* find(std::uint64_t address, std::uint64_t size) const;
   /// False: there is no such memory.
   [[nodiscard]] bool write(std::uint64_t address, std::string_view bytes);
   /// A path by which a child of ours opens it.

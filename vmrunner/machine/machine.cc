@@ -24,7 +24,10 @@ using boost::system::error_code;
 constexpr auto kKvmBootMax = std::chrono::seconds(4);
 constexpr auto kBootMax = std::chrono::seconds(90);
 constexpr auto kDownMax = std::chrono::seconds(45);
+constexpr auto kSlowAfter = std::chrono::seconds(2);
 constexpr auto kAwayAfter = std::chrono::seconds(2);
+/// How long a machine that is to stop waits for a daemon that is away.
+constexpr auto kAwayMax = std::chrono::seconds(5);
 constexpr std::size_t kLastWords = 600;
 constexpr std::size_t kInputBytes = 64U << 10;
 
@@ -136,7 +139,9 @@ Result<void> Machine::boot(Accelerator accelerator) {
   control_line_.clear();
   answers_.clear();
   make_ports();
+  bridge_->unplug();
   TRY(memory_, GuestMemory::make(std::uint64_t(options_.memory_mib) << 20));
+  bridge_->plug(directory_ + "/" + kVolumePort, memory_);
   TRY(pid_,
       spawn_qemu(qemu_arguments(qemu_, image_, options_, accelerator, directory_, memory_.path()),
                  directory_ + "/qemu.log"));
@@ -179,9 +184,10 @@ void Machine::on_signal(int number) {
           "size",
           {{"terminal", "0"}, {"cols", std::to_string(columns)}, {"rows", std::to_string(rows)}});
     }
+  } else if (number == SIGHUP && leaving_) {
+    // The terminal is gone, which its input has told already.
   } else if (number != 0 && leaving_) {
-    fail(Error(std::error_code(EINTR, std::generic_category()),
-               "stopped at once; what the guest had not written yet is lost"));
+    stop_at_once();
   } else if (number != 0) {
     leave(is_interactive() ? 0 : 128 + number);
   }
@@ -215,16 +221,41 @@ void Machine::leave(int status) {
     take_down_qemu();
     return end();
   }
-  timer_.expires_after(kDownMax);
+  timer_.expires_after(kSlowAfter);
+  timer_.async_wait([this](const error_code& error) {
+    if (!error) on_slow_end();
+  });
+  if (!is_up_) wait_for_daemon();
+  command("poweroff", {});
+}
+
+void Machine::on_slow_end() {
+  if (is_up_) Terminal::say("the machine stops; asked once more, it stops at once");
+  timer_.expires_after(kDownMax - kSlowAfter);
   timer_.async_wait([this](const error_code& error) {
     if (error) return;
-    take_down_qemu();
     fail(Error(std::error_code(EIO, std::generic_category()),
-               is_up_ ? "the guest did not stop in time; what it had not written yet is lost"
-                      : "the daemon is away, and what the guest had not written yet is lost",
+               "the guest did not stop in time; what it had not written yet is lost",
                options_.url));
   });
-  command("poweroff", {});
+}
+
+/// Without the daemon nothing can be synced: a stop waits for it, but not for ever.
+void Machine::wait_for_daemon() {
+  Terminal::say(
+      "the daemon is away; the machine waits " + std::to_string(kAwayMax.count()) +
+      " s for it, so that what is not synced yet can be; asked once more, it stops at once");
+  away_.expires_after(kAwayMax);
+  away_.async_wait([this](const error_code& error) {
+    if (error) return;
+    fail(Error(std::error_code(EIO, std::generic_category()),
+               "the daemon is away, and what the guest had not synced yet is lost", options_.url));
+  });
+}
+
+void Machine::stop_at_once() {
+  fail(Error(std::error_code(EINTR, std::generic_category()),
+             "stopped at once; what the guest had not written yet is lost"));
 }
 
 void Machine::fail(const Error& error) {
@@ -257,6 +288,7 @@ void Machine::on_down(const WebSocket::End& end) {
                       options_.url + ": " + end.message()));
   }
   if (!std::exchange(is_up_, false)) return;
+  if (leaving_) return wait_for_daemon();
   away_.expires_after(kAwayAfter);
   away_.async_wait([this](const error_code& error) {
     if (!error) say_if_away();

@@ -65,6 +65,9 @@ class Machine {
 
   /// In order, with all that is not durable yet.
   void leave(int status);
+  void on_slow_end();
+  void wait_for_daemon();
+  void stop_at_once();
   void fail(const Error& error);
   void end();
   [[nodiscard]] std::string last_words() const;

@@ -67,7 +67,11 @@ std::vector<std::string> qemu_arguments(const std::string& program, const GuestI
       "-device",
       "virtio-net-pci,netdev=n0,romfile=",
       "-device",
-      "virtio-rng-pci"};
+      "virtio-rng-pci",
+      "-chardev",
+      std::string("socket,id=volume,path=") + directory + "/" + kVolumePort,
+      "-device",
+      std::string("vhost-user-fs-pci,chardev=volume,tag=") + kVolumeTag};
   for (std::size_t i = 0; i < std::size(kPorts); ++i) {
     const std::string name = kPorts[i];
     out.insert(out.end(),

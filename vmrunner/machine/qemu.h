@@ -17,6 +17,10 @@ inline constexpr const char* kPorts[] = {"terminal", "control", "out", "err", "i
 inline constexpr std::size_t kTerminalPort = 0, kControlPort = 1, kOutPort = 2, kErrPort = 3,
                              kInPort = 4;
 
+/// The device that the guest mounts; and its name there.
+inline constexpr const char* kVolumePort = "volume";
+inline constexpr const char* kVolumeTag = "host9p";
+
 /// QEMU's arguments, for a machine whose ports are Unix sockets in `directory`, and whose memory is
 /// the file `memory`.
 [[nodiscard]] std::vector<std::string> qemu_arguments(

@@ -14,7 +14,7 @@ Error bad(const char* what, const std::string& text) {
 
 bool read_port(std::string_view digits, std::uint16_t& port) {
   const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return failed == std::errc() && end == digits.data() + digits.size() && port != 0;
+  return failed == std::errc() && end == digits.data() + digits.size();
 }
 
 bool is_name_part(char c) {
@@ -29,7 +29,7 @@ Result<PortForward> parse_forward(const std::string& text) {
   const std::string_view all = text;
   const std::string_view host = all.substr(0, colon);
   const std::string_view guest = colon == text.npos ? host : all.substr(colon + 1);
-  if (!read_port(host, forward.host) || !read_port(guest, forward.guest)) {
+  if (!read_port(host, forward.host) || !read_port(guest, forward.guest) || forward.guest == 0) {
     return bad("a forward is HOST-PORT:GUEST-PORT", text);
   }
   return forward;

@@ -38,7 +38,8 @@ struct RunOptions {
   std::uint32_t gid = 1000;
 };
 
-/// "8080:80", or "5432" for the same on both sides. Fails with: EINVAL.
+/// "8080:80", or "5432" for the same on both sides; host port 0 is any free one. Fails with:
+/// EINVAL.
 Result<PortForward> parse_forward(const std::string& text);
 /// "NAME=VALUE". Fails with: EINVAL.
 Result<std::pair<std::string, std::string>> parse_variable(const std::string& text);

@@ -66,9 +66,12 @@ void Terminal::read_on() {
                            if (error == boost::asio::error::operation_aborted) return;
                            std::string typed = error ? std::string() : bytes_.substr(0, n);
                            const std::size_t escape = raw_ ? typed.find(kEscape) : typed.npos;
-                           if (error || escape != typed.npos) return events_.left();
-                           events_.typed(std::move(typed));
+                           if (error) return events_.ended();
+                           const bool left = escape != typed.npos;
+                           if (left) typed.resize(escape);
+                           if (!typed.empty()) events_.typed(std::move(typed));
                            read_on();
+                           if (left) events_.left();
                          });
 }
 

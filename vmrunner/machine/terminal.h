@@ -14,7 +14,8 @@ class Terminal {
  public:
   struct Events {
     std::function<void(std::string bytes)> typed;
-    std::function<void()> left;  // Ctrl-], or the end of the input
+    std::function<void()> left;   // Ctrl-], each time
+    std::function<void()> ended;  // no more input will come
   };
   struct Size {
     unsigned columns = 80;

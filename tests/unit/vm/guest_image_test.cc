@@ -19,11 +19,13 @@ class GuestImageTest : public ::testing::Test {
     write("vmlinuz", "abc");
     write("initramfs.gz", "abc");
     write("manifest.json", R"({"format":1,"memory_mib":128,
+      "volume_device":"vhost-user-fs",
       "command_lines":{"qemu":"console=ttyS0"},
       "files":{"vmlinuz":{"size":3,"sha256":")" +
                                kAbc + R"("},
                "initramfs.gz":{"size":3,"sha256":")" +
                                kAbc + R"("}},
+      "servers":{"postgres":{"ports":[5432]},"other":{"ports":[5432,1521]}},
       "packages":[{"name":"p","version":"1"}]})");
   }
   void TearDown() override { std::filesystem::remove_all(directory); }
@@ -40,6 +42,7 @@ TEST_F(GuestImageTest, IsWhatItsManifestSays) {
   ASSERT_TRUE(image);
   EXPECT_EQ(image->memory_mib(), 128U);
   EXPECT_EQ(image->packages().at("p"), "1");
+  EXPECT_EQ(image->servers().at("other"), (std::vector<std::uint16_t>{5432, 1521}));
   EXPECT_TRUE(image->verify());
   EXPECT_EQ(*image->read("vmlinuz"), "abc");
 }

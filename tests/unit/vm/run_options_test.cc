@@ -8,7 +8,8 @@ namespace {
 TEST(RunOptions, AForwardHasTwoPorts) {
   EXPECT_EQ(*parse_forward("8080:80"), (PortForward{8080, 80}));
   EXPECT_EQ(*parse_forward("5432"), (PortForward{5432, 5432}));
-  for (const char* text : {"", ":", "80:", ":80", "0:80", "80:0", "65536:1", "1:2:3", "a:b", "-1:1",
+  EXPECT_EQ(*parse_forward("0:80"), (PortForward{0, 80}));
+  for (const char* text : {"", ":", "80:", ":80", "0", "80:0", "65536:1", "1:2:3", "a:b", "-1:1",
                            "80 :80", "127.0.0.1:80"}) {
     EXPECT_FALSE(parse_forward(text)) << text;
   }
