@@ -10,6 +10,9 @@ namespace cairn::wire {
 /// Appends little-endian integers and byte strings to a string. The counterpart of Decoder.
 class Encoder {
  public:
+  Encoder() = default;
+  /// With room for so many bytes from the beginning.
+  explicit Encoder(std::size_t bytes) { out_.reserve(bytes); }
   Encoder& u8(std::uint8_t value) { return integer<1>(value); }
   Encoder& u16(std::uint16_t value) { return integer<2>(value); }
   Encoder& u32(std::uint32_t value) { return integer<4>(value); }

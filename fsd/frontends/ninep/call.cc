@@ -10,6 +10,9 @@
 namespace cairn::p9 {
 namespace {
 
+/// As much as most replies take: Rgetattr is 160 bytes long.
+constexpr std::size_t kUsualReplyBytes = 176;
+
 /// How much a request may ask for in its reply, beside what all replies have.
 std::size_t reply_bytes(const std::optional<Request>& request) {
   if (!request) return 0;
@@ -38,8 +41,19 @@ Call::Call(SessionState& session, const Header& header, std::string message, std
 
 Result<FidRef> Call::fid(std::uint32_t number) {
   TRY(FidRef fid, session_.fids.get(number));
-  fids_.push_back(fid);
+  for (FidRef& kept : fids_) {
+    if (kept == fid) return fid;
+    if (kept) continue;
+    kept = fid;
+    return fid;
+  }
+  more_fids_.push_back(fid);
   return fid;
+}
+
+void Call::let_go_of_fids() {
+  fids_ = {};
+  more_fids_.clear();
 }
 
 vfs::Caller Call::caller(const Fid& fid) const {
@@ -84,6 +98,7 @@ Qid Call::qid(const vfs::Attributes& attributes) const {
 
 Result<void> Call::reply(const Reply& reply) {
   reply_.clear();
+  reply_.reserve(kUsualReplyBytes);
   append(reply_, tag_, reply);
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -59,7 +60,7 @@ class Call {
 
   /// A fid that was found stays until the call ends.
   Result<FidRef> fid(std::uint32_t number);
-  void let_go_of_fids() { fids_.clear(); }
+  void let_go_of_fids();
   /// On whose behalf the fid's user acts. `gid`: whose a new file is to be, as the client says.
   [[nodiscard]] vfs::Caller caller(const Fid& fid) const;
   [[nodiscard]] Result<vfs::Caller> creator(const Fid& fid, std::uint32_t gid) const;
@@ -90,7 +91,8 @@ class Call {
   const std::optional<Request> request_;
   const std::size_t bytes_;
   std::string reply_;
-  std::vector<FidRef> fids_;  // that were used
+  std::array<FidRef, 2> fids_;     // that were used: no request names more ...
+  std::vector<FidRef> more_fids_;  // ... but a number may stand for another while it waits
 };
 
 using CallRef = std::shared_ptr<Call>;

@@ -48,6 +48,7 @@ struct ReceivedIn {
 /// What is remembered of a request from its beginning to its end.
 struct ResumableSession::Note final : CallNote {
   Before before;
+  Ino let_go{};
   std::string frame;  // the reply, once it is made
 };
 
@@ -138,6 +139,12 @@ void ResumableSession::on_frame(const MessageSocket* socket, std::string frame) 
   }
   if (std::holds_alternative<resume::Received>(*decoded)) return go_on();
   if (std::holds_alternative<resume::Bye>(*decoded)) return keeper_.on_bye(id_);
+  if (waiting_.empty() && !going_on_ && may_go_on()) {
+    going_on_ = true;
+    take(*decoded, frame);
+    going_on_ = false;
+    return go_on();
+  }
   waiting_bytes_ += frame.size();
   waiting_.push_back(std::move(frame));
   if (waiting_.size() > kWaitingMax || waiting_bytes_ > kWaitingBytesMax) {
@@ -160,7 +167,7 @@ void ResumableSession::go_on() {
     std::string frame = std::move(waiting_.front());
     waiting_.pop_front();
     waiting_bytes_ -= frame.size();
-    take(std::move(frame));
+    take(*resume::decode_client_frame(frame), frame);  // it was looked at when it came
   }
   going_on_ = false;
   tell_size();
@@ -178,17 +185,17 @@ bool ResumableSession::is_next(const resume::Numbers& numbers) {
   return true;
 }
 
-void ResumableSession::take(std::string frame) {
-  const auto decoded = resume::decode_client_frame(frame);  // it was looked at when it came
-  if (const auto* request = std::get_if<resume::Request>(&*decoded)) {
+/// `bytes`: what `frame` was decoded from; they are not needed any more.
+void ResumableSession::take(const resume::ClientFrame& frame, std::string& bytes) {
+  if (const auto* request = std::get_if<resume::Request>(&frame)) {
     take_request(*request);
-  } else if (const auto* replay = std::get_if<resume::Replay>(&*decoded)) {
+  } else if (const auto* replay = std::get_if<resume::Replay>(&frame)) {
     if (!may_rebuild_ || !is_next(replay->numbers)) return fail("a Replay out of order");
-    run_replay(shared_from_this(), std::move(frame)).detach();
-  } else if (const auto* restore = std::get_if<resume::Restore>(&*decoded)) {
+    run_replay(shared_from_this(), std::move(bytes)).detach();
+  } else if (const auto* restore = std::get_if<resume::Restore>(&frame)) {
     if (!may_rebuild_ || !is_next(restore->numbers)) return fail("a Restore out of order");
-    run_restore(shared_from_this(), std::move(frame)).detach();
-  } else if (std::holds_alternative<resume::Commit>(*decoded)) {
+    run_restore(shared_from_this(), std::move(bytes)).detach();
+  } else if (std::holds_alternative<resume::Commit>(frame)) {
     commit_asked_ = true;
     if (!std::exchange(committing_, true)) commit(shared_from_this()).detach();
   } else {
@@ -236,6 +243,7 @@ void ResumableSession::send(std::string frame, std::uint64_t answers) {
 void ResumableSession::on_begin(Call& call) {
   auto note = std::make_unique<Note>();
   note->before = look_before(call);
+  note->let_go = StateItems::let_go_by(call);
   call.note = std::move(note);
 }
 
@@ -244,7 +252,7 @@ bool ResumableSession::on_done(Call& call) {
   const auto redo = look_after(call, std::move(note.before));
   // A Replay has fids of its own, which are gone when it ends.
   const bool is_replay = &call.session() != &session_.state();
-  const auto items = is_replay ? std::vector<StateItems::Item>() : items_.after(call);
+  const auto items = is_replay ? std::vector<StateItems::Item>() : items_.after(call, note.let_go);
   resume::Reply reply{.numbers = {.number = 1},
                       .answers = call.number(),
                       .durable = keeper_.durable(),
@@ -272,7 +280,8 @@ void ResumableSession::on_end(Call& call, std::string reply) {
   auto* note = static_cast<Note*>(call.note.get());
   if (note != nullptr && !note->frame.empty()) return send(std::move(note->frame), call.number());
   std::vector<StateItems::Item> items;
-  if (call.request() && &call.session() == &session_.state()) items = items_.after(call);
+  if (call.request() && &call.session() == &session_.state())
+    items = items_.after(call, note == nullptr ? Ino() : note->let_go);
   answer(call, reply, items);
 }
 

@@ -76,6 +76,7 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   /// The replies that an earlier daemon kept, as long as it has not come.
   [[nodiscard]] const ReplyLog& log() const { return log_; }
   [[nodiscard]] const Peer& peer() const { return session_.peer(); }
+  [[nodiscard]] const resume::SessionId& id() const { return id_; }
   [[nodiscard]] format::SessionRecord record(format::TimeNs now) const;
 
  private:
@@ -90,7 +91,7 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   void answer(Call& call, std::string_view reply, const std::vector<StateItems::Item>& items);
   void go_on();
   [[nodiscard]] bool may_go_on() const;
-  void take(std::string frame);
+  void take(const resume::ClientFrame& frame, std::string& bytes);
   void take_request(const resume::Request& request);
   bool is_next(const resume::Numbers& numbers);
   void send(std::string frame, std::uint64_t answers);

@@ -92,21 +92,40 @@ void StateItems::add_locks(Call& call, std::uint32_t fid, Ino ino, std::uint64_t
   }
 }
 
-/// With an open file its locks may have gone.
-void StateItems::check_locks(Call& call, std::vector<Item>& items) {
-  const auto owners = owners_;
-  for (const auto& [ino, owner] : owners) {
-    const auto held = call.vfs().held_locks(ino, {.client = call.session().client, .owner = owner});
-    if (!held.empty()) continue;
-    if (items.size() > kGoneLocksMax) return;
-    owners_.erase({ino, owner});
-    items.push_back({.key = lock_key(ino, owner), .blob = ""});
-  }
+Ino StateItems::let_go_by(Call& call) {
+  if (!call.request()) return {};
+  const auto* clunk = std::get_if<Tclunk>(&*call.request());
+  const auto* remove = std::get_if<Tremove>(&*call.request());
+  if (clunk == nullptr && remove == nullptr) return {};
+  const auto fid = call.session().fids.get(clunk != nullptr ? clunk->fid : remove->fid);
+  return fid ? (*fid)->place.ino : Ino();
 }
 
-std::vector<Item> StateItems::after(Call& call) {
+bool StateItems::has_owners(Ino ino) const {
+  const auto first = owners_.lower_bound({ino, 0});
+  return first != owners_.end() && first->first == ino;
+}
+
+/// With an open file its locks go, when the last request that uses it has ended: so these are of
+/// fids that were given up before.
+void StateItems::check_locks(Call& call, std::vector<Item>& items) {
+  std::erase_if(let_go_, [&](Ino ino) {
+    auto at = owners_.lower_bound({ino, 0});
+    while (at != owners_.end() && at->first == ino && items.size() <= kGoneLocksMax) {
+      const std::uint64_t owner = at->second;
+      const auto held =
+          call.vfs().held_locks(ino, {.client = call.session().client, .owner = owner});
+      if (held.empty()) items.push_back({.key = lock_key(ino, owner), .blob = ""});
+      at = held.empty() ? owners_.erase(at) : std::next(at);
+    }
+    return !has_owners(ino);
+  });
+}
+
+std::vector<Item> StateItems::after(Call& call, Ino let_go) {
   std::vector<Item> items;
   const Request& request = *call.request();
+  if (has_owners(let_go)) let_go_.insert(let_go);
   if (const auto* attach = std::get_if<Tattach>(&request)) {
     add_fid(call, attach->fid, items);
   } else if (const auto* walk = std::get_if<Twalk>(&request)) {
@@ -134,6 +153,7 @@ std::vector<Item> StateItems::after(Call& call) {
     if (fid) add_locks(call, lock->fid, (*fid)->place.ino, owner, items);
   } else if (std::holds_alternative<Tversion>(request)) {
     owners_.clear();
+    let_go_.clear();
     items.push_back({.key = std::string(resume::kForgetAll), .blob = ""});
   }
   check_lost(call, items);

@@ -23,8 +23,10 @@ class StateItems {
 
   explicit StateItems(const ClaimSealer& sealer) : sealer_(sealer) {}
 
-  /// Once the request has ended, well or not.
-  [[nodiscard]] std::vector<Item> after(Call& call);
+  /// The file whose fid the request gives up; Ino{}: none.
+  [[nodiscard]] static Ino let_go_by(Call& call);
+  /// Once the request has ended, well or not. `let_go`: as let_go_by() said before it began.
+  [[nodiscard]] std::vector<Item> after(Call& call, Ino let_go);
   /// The locks of this owner have been brought back.
   void add_owner(Ino ino, std::uint64_t owner) { owners_.emplace(ino, owner); }
   /// Changes of these are lost. `items`: what the client is to keep, until it has been told by EIO;
@@ -45,11 +47,13 @@ class StateItems {
   void add_locks(Call& call, std::uint32_t fid, Ino ino, std::uint64_t owner,
                  std::vector<Item>& items);
   void check_locks(Call& call, std::vector<Item>& items);
+  bool has_owners(Ino ino) const;
   void check_lost(Call& call, std::vector<Item>& items);
 
   const ClaimSealer& sealer_;
   std::set<std::pair<Ino, std::uint64_t>> owners_;  // that have locks
-  std::set<Ino> lost_;                              // as SessionState::lost was last
+  std::set<Ino> let_go_;  // files with owners, of which fids were given up
+  std::set<Ino> lost_;    // as SessionState::lost was last
 };
 
 [[nodiscard]] std::vector<resume::Item> views_of(const std::vector<StateItems::Item>& items);
