@@ -44,6 +44,10 @@ class SessionRegistry::Connection final : public MessageSocket::User {
     if (session_) return session_->on_frame(socket_.get(), std::move(message));
     if (refused_ || !socket_) return;
     const auto frame = resume::decode_client_frame(message);
+    if (const auto* other = frame ? std::get_if<resume::End>(&*frame) : nullptr) {
+      refused_ = true;
+      return end_other(other->id);
+    }
     const auto* hello = frame ? std::get_if<resume::Hello>(&*frame) : nullptr;
     if (hello == nullptr) return refuse(errno_error(EPROTO, "a connection begins with a Hello"));
     auto found = registry_.find(socket_, *hello, exported_, peer_);
@@ -53,14 +57,23 @@ class SessionRegistry::Connection final : public MessageSocket::User {
   void on_drained() override {
     if (session_) session_->on_drained(socket_.get());
   }
+  void on_leaving() override { leaving_ = true; }
   void on_closed() override {
     if (session_) session_->on_closed(socket_.get());
+    if (session_ && leaving_) registry_.on_left(session_->id());
     session_.reset();
     socket_.reset();
     on_end_();
   }
 
  private:
+  void end_other(const Id& id) {
+    const auto known = registry_.sessions_.find(id);
+    if (known != registry_.sessions_.end() && !is_of(known->second, exported_, peer_)) {
+      return refuse(errno_error(EPERM, "the session is somebody else's"));
+    }
+    registry_.end_for(socket_, id).detach();
+  }
   /// A client that is told of a protocol error gives its session up: only for what will not pass.
   void refuse(const Error& why) {
     refused_ = true;
@@ -76,6 +89,7 @@ class SessionRegistry::Connection final : public MessageSocket::User {
   const std::function<void()> on_end_;
   std::shared_ptr<ResumableSession> session_;
   bool refused_ = false;
+  bool leaving_ = false;
 };
 
 SessionRegistry::SessionRegistry(Door& door, Options options)
@@ -138,9 +152,7 @@ Result<std::shared_ptr<ResumableSession>> SessionRegistry::find(
 Result<std::shared_ptr<ResumableSession>> SessionRegistry::resume_here(
     Entry& entry, std::shared_ptr<MessageSocket> socket, const resume::Hello& hello,
     const Export& exported, const Peer& peer) {
-  const Peer& before = entry.session->peer();
-  if (entry.exported != &exported || before.trusted != peer.trusted ||
-      (!peer.trusted && before.uid != peer.uid)) {
+  if (!is_of(entry, exported, peer)) {
     return errno_error(EPERM, "the session is somebody else's");
   }
   resume::Welcome welcome = entry.welcome;
@@ -153,6 +165,12 @@ Result<std::shared_ptr<ResumableSession>> SessionRegistry::resume_here(
   if (std::exchange(entry.grace_set, false)) door_.runtime.timers.cancel(entry.grace);
   census_.set_connected(hello.id);
   return entry.session;
+}
+
+bool SessionRegistry::is_of(const Entry& entry, const Export& exported, const Peer& peer) {
+  const Peer& before = entry.session->peer();
+  return entry.exported == &exported && before.trusted == peer.trusted &&
+         (peer.trusted || before.uid == peer.uid);
 }
 
 /// For one more session of this client, at the cost of one that he has lost.
@@ -317,8 +335,21 @@ void SessionRegistry::on_disconnected(const Id& id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || gate_.closing() || found->second.grace_set) return;
   census_.set_detached(id);
-  found->second.grace_set = true;
-  found->second.grace = door_.runtime.timers.schedule(options_.grace, [this, id] {
+  wait_for(id, found->second, options_.grace);
+}
+
+/// A page that was closed is told apart from a connection that was lost. It is not ended at once,
+/// since a proxy on the way may go away as well.
+void SessionRegistry::on_left(const Id& id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || gate_.closing() || !found->second.grace_set) return;
+  door_.runtime.timers.cancel(found->second.grace);
+  wait_for(id, found->second, std::min(options_.leaving_grace, options_.grace));
+}
+
+void SessionRegistry::wait_for(const Id& id, Entry& entry, Duration grace) {
+  entry.grace_set = true;
+  entry.grace = door_.runtime.timers.schedule(grace, [this, id] {
     const auto entry = sessions_.find(id);
     if (entry == sessions_.end()) return;
     entry->second.grace_set = false;
@@ -338,10 +369,29 @@ Task<> SessionRegistry::end(Id id) {
   changed_.erase(id);
   ended_.insert(id);
   ++ending_;
+  const bool had_locks = LeftSessions::has_locks(session->record(0));
   co_await session->close();
   --ending_;
   forget_left(id);
   session.reset();
+  // Nobody is to wait for its locks after a crash.
+  if (had_locks && co_await store_.admit()) {
+    store_.erase(id);
+    static_cast<void>(co_await door_.vfs.sync_all());
+  }
+  gate_.leave();
+}
+
+/// As somebody else's client asks; the closed connection is the answer.
+Task<> SessionRegistry::end_for(std::shared_ptr<MessageSocket> socket, Id id) {
+  if (!gate_.enter()) co_return;
+  if (sessions_.contains(id)) {
+    co_await end(id);
+  } else if (left_.contains(id)) {
+    ended_.insert(id);
+    forget_left(id);
+  }
+  socket->close(kCloseNormal, "");
   gate_.leave();
 }
 

@@ -22,6 +22,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
  public:
   struct Options {
     Duration grace = std::chrono::seconds(120);
+    Duration leaving_grace = std::chrono::seconds(3);  // of a client that says that it goes away
     std::size_t sessions_max = 256;
     std::size_t sessions_per_client_max = 64;  // of those, by Peer::key
     std::size_t bytes_max = 512U << 20;        // of all of them
@@ -66,6 +67,8 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   Result<std::shared_ptr<ResumableSession>> make(std::shared_ptr<MessageSocket> socket,
                                                  const resume::Hello& hello, const Export& exported,
                                                  Peer peer);
+  Task<> end_for(std::shared_ptr<MessageSocket> socket, Id id);
+  [[nodiscard]] static bool is_of(const Entry& entry, const Export& exported, const Peer& peer);
   Result<void> make_room(const std::string& client);
   [[nodiscard]] bool knows_unanswered(const resume::Hello& hello) const;
 
@@ -83,6 +86,9 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   void on_size(const Id& id, std::size_t bytes) override;
   void on_disconnected(const Id& id) override;
   void on_bye(const Id& id) override { end(id).detach(); }
+  /// The client of this connection, which has ended, will hardly come back.
+  void on_left(const Id& id);
+  void wait_for(const Id& id, Entry& entry, Duration grace);
 
   // vfs::Sessions::User.
   void before_seal() override;
