@@ -12,6 +12,9 @@
 namespace cairn::vm {
 namespace {
 
+/// The status of `postgres` when its server has ended.
+constexpr int kServerEnded = 3;
+
 struct Arguments {
   RunOptions run;
   std::string accelerator = "auto", command, token_file, user, data;
@@ -95,15 +98,22 @@ Result<RunOptions> postgres_options(const Arguments& arguments) {
   options.environment.emplace_back("PGDATA", arguments.data.empty() ? data : arguments.data);
   options.environment.emplace_back("CAIRN_CONNECTIONS", connections);
   options.command =
-      "pg start >&2 && printf %s \"$CAIRN_CONNECTIONS\" && "
-      "while pg status >/dev/null; do sleep 2; done; echo 'pg: the server has ended' >&2; exit 1";
+      "pg start >&2 || exit 1; printf %s \"$CAIRN_CONNECTIONS\"; "
+      "while pg status >/dev/null; do sleep 2; done; exit " +
+      std::to_string(kServerEnded);
   return options;
 }
 
 /// Up to the signal that ends it, or the end of the database.
 int postgres(const Arguments& arguments) {
   const auto options = postgres_options(arguments);
-  return options ? run(*options) : say(options.error());
+  if (!options) return say(options.error());
+  const int status = run(*options);
+  if (status == kServerEnded) {
+    Terminal::say("the server has ended by itself; the end of its log says why (logfile, in the "
+                  "directory of the cluster)");
+  }
+  return status;
 }
 
 int image_info(const std::string& directory) {
