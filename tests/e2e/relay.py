@@ -1,5 +1,8 @@
-"""Relays TCP connections on loopback: relay.py LISTEN_PORT TARGET_PORT."""
+"""Relays TCP connections on loopback: relay.py LISTEN_PORT TARGET_PORT [CERTIFICATE KEY].
+
+With a certificate, it ends TLS in front of the server. Prints "listening PORT"."""
 import asyncio
+import ssl
 import sys
 
 
@@ -23,9 +26,17 @@ async def serve(reader, writer):
     await asyncio.gather(pump(reader, up_writer), pump(up_reader, writer))
 
 
+def tls():
+    if len(sys.argv) < 5:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    return context
+
+
 async def main():
-    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))
-    print("listening", flush=True)
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), ssl=tls())
+    print("listening", server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 

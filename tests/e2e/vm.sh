@@ -169,10 +169,10 @@ fi
 say "TLS"
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost -keyout "$work/key" -out "$work/cert" 2>"$work/openssl.log"
-/usr/bin/python3 "$here/tls_relay.py" "$work/cert" "$work/key" "${url##*:}" >"$work/tls.port" &
+/usr/bin/python3 "$here/relay.py" 0 "${url##*:}" "$work/cert" "$work/key" >"$work/tls.port" &
 pids[tls]=$!
 until_true 20 has_lines "$work/tls.port" 1 || fail "no TLS"
-tls_port=$(cat "$work/tls.port")
+tls_port=$(cut -d' ' -f2 "$work/tls.port")
 secure=wss://localhost:$tls_port
 stop b
 sed -i "s/^password.*/&\nhosts = [\"localhost:$tls_port\", \"${url#http://}\"]/" "$work/c.toml"

@@ -17,7 +17,6 @@
 #include "fsd/frontends/ninep/stream_connection.h"
 #include "fsd/frontends/ninep/system_users.h"
 #include "fsd/frontends/sockets/acceptor.h"
-#include "fsd/frontends/sockets/listening_socket.h"
 #include "fsd/runtime/blocking.h"
 
 namespace cairn::p9 {
@@ -175,8 +174,8 @@ Result<void> NinepServer::Impl::start() {
 
 Result<void> NinepServer::Impl::listen() {
   for (const Listener& listener : options_.listeners) {
-    for (const Address& address : listener.addresses) {
-      TRY(auto listening, sockets::listen_tcp(address.host, address.port));
+    for (const sockets::Address& address : listener.addresses) {
+      TRY(auto listening, sockets::listen_tcp(address));
       add(std::move(listening), "", listener);
     }
     if (listener.unix_socket.empty()) continue;

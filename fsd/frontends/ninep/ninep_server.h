@@ -9,6 +9,7 @@
 #include "fsd/base/result.h"
 #include "fsd/frontends/ninep/door.h"
 #include "fsd/frontends/ninep/socket_peer.h"
+#include "fsd/frontends/sockets/listening_socket.h"
 #include "fsd/runtime/message_socket.h"
 
 namespace boost::asio {
@@ -24,13 +25,9 @@ namespace cairn::p9 {
 /// listener is called in the core.
 class NinepServer {
  public:
-  struct Address {
-    std::string host;  // an IP address
-    std::uint16_t port = 0;
-  };
   /// One [[servers.ninep]].
   struct Listener {
-    std::vector<Address> addresses;
+    std::vector<sockets::Address> addresses;
     std::string unix_socket;                       // a path; empty for none
     std::uint32_t unix_socket_mode = 0666;         // who may be whom is decided by the peer's uid
     std::optional<std::uint32_t> unix_socket_uid;  // empty: the daemon's

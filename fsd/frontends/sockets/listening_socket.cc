@@ -29,7 +29,8 @@ void tune_tcp(int socket, int idle_s, int probe_s) {
   set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (idle_s + kProbes * probe_s) * 1000);
 }
 
-Result<ListeningSocket> listen_tcp(const std::string& host, std::uint16_t port) {
+Result<ListeningSocket> listen_tcp(const Address& address) {
+  const auto& [host, port] = address;
   sockaddr_storage where{};
   socklen_t length = 0;
   const bool is_six = host.find(':') != host.npos;

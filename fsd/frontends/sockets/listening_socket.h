@@ -8,14 +8,19 @@
 
 namespace cairn::sockets {
 
+struct Address {
+  std::string host;  // an IP address
+  std::uint16_t port = 0;
+};
+
 /// A socket on which others may connect; it does not block.
 struct ListeningSocket {
   UniqueFd socket;
   std::string name;  // "127.0.0.1:5564", with the port that was chosen if 0 was asked for
 };
 
-/// Fails with: EINVAL (`host` is no IP address); what the system says, with the address.
-Result<ListeningSocket> listen_tcp(const std::string& host, std::uint16_t port);
+/// Fails with: EINVAL (the host is no IP address); what the system says, with the address.
+Result<ListeningSocket> listen_tcp(const Address& address);
 
 /// Sets an option that is a comfort; that it cannot be set is no reason to refuse anybody.
 void set_option(int socket, int level, int name, int value);

@@ -91,8 +91,8 @@ class WebServer::Impl : public std::enable_shared_from_this<Impl> {
 };
 
 Result<void> WebServer::Impl::listen() {
-  for (const Address& address : options_.addresses) {
-    TRY(auto listening, sockets::listen_tcp(address.host, address.port));
+  for (const sockets::Address& address : options_.addresses) {
+    TRY(auto listening, options_.listen(address));
     add(std::move(listening));
   }
   named_ = listeners_.size();
@@ -123,7 +123,7 @@ void WebServer::Impl::claim_localhost(const std::string& name) {
   const bool has_six = have("[::1]") || have("[::]");
   if (!has_four || !has_six) {
     const auto number = static_cast<std::uint16_t>(std::stoi(port));
-    auto listening = sockets::listen_tcp(has_four ? "::1" : "127.0.0.1", number);
+    auto listening = options_.listen({has_four ? "::1" : "127.0.0.1", number});
     const int error = listening ? 0 : to_errno(listening.error());
     if (listening) {
       add(std::move(*listening));

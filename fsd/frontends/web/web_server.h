@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "fsd/base/result.h"
+#include "fsd/frontends/sockets/listening_socket.h"
 #include "fsd/frontends/web/limits.h"
 #include "fsd/frontends/web/site.h"
 
@@ -20,12 +22,11 @@ namespace cairn::web {
 /// on any.
 class WebServer {
  public:
-  struct Address {
-    std::string host;  // an IP address
-    std::uint16_t port = 0;
-  };
   struct Options {
-    std::vector<Address> addresses;
+    std::vector<sockets::Address> addresses;
+    /// How to listen; tests have an opinion on which addresses a machine has.
+    std::function<Result<sockets::ListeningSocket>(const sockets::Address&)> listen =
+        sockets::listen_tcp;
     Site::Options site;
     Limits limits;
   };

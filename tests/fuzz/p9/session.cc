@@ -13,10 +13,8 @@
 #include <deque>
 
 #include "fsd/base/check.h"
-#include "fsd/format/keys.h"
 #include "tests/fuzz/p9/choices.h"
-#include "tests/support/memory_volume.h"
-#include "tests/support/sim_runtime.h"
+#include "tests/fuzz/p9/fuzz_volume.h"
 
 namespace {
 
@@ -111,12 +109,12 @@ class Watched {
 
 class World {
  public:
-  World() : fs_(open()) {
+  World() {
     for (auto& session : sessions_) session = connect(true);
   }
   ~World() {
     users_.tell_from_now_on();
-    sim_.run_ready();
+    volume_.sim.run_ready();
     for (auto& session : sessions_) {
       CHECK(session->session().has_room());
       std::string message;
@@ -124,12 +122,7 @@ class World {
       if (session->send(std::move(message))) session->check_answered();
       hang_up(session);
     }
-    remove_all(vfs::kRootIno);
-    run(fs_->stop());
-    for (const auto& [key, value] : volume_.keys()) {
-      CHECK(!key.starts_with(static_cast<char>(format::KeyKind::kOrphan)));
-    }
-    CHECK(volume_.referenced_bytes() == 0);
+    volume_.check_that_nothing_stays();
   }
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -153,7 +146,7 @@ class World {
         session = connect(choices.byte() % 2 == 0);
         return;
       case 124:
-        sim_.run_ready();
+        volume_.sim.run_ready();
         return;
       default: {
         const Request request =
@@ -178,11 +171,6 @@ class World {
     message[4] = static_cast<char>(type);
     return message;
   }
-  std::unique_ptr<vfs::Vfs> open() {
-    auto opened = sim_.wait(vfs::Vfs::open(sim_.runtime(), volume_, {}));
-    CHECK(opened);
-    return std::move(*opened);
-  }
   /// A client that has done what all do.
   std::unique_ptr<Watched> connect(bool is_trusted) {
     auto watched = std::make_unique<Watched>(door_, exported_,
@@ -206,37 +194,14 @@ class World {
   void hang_up(std::unique_ptr<Watched>& session) {
     Task<> closed = session->session().close();
     if (!closed.done()) users_.tell();
-    while (!closed.done()) CHECK(sim_.run_one());
+    while (!closed.done()) CHECK(volume_.sim.run_one());
     session.reset();
   }
-  void run(Task<> task) {
-    while (!task.done()) CHECK(sim_.run_one());
-  }
-  void remove_all(Ino directory) {
-    const auto handle = sim_.wait(fs_->open_directory({}, directory));
-    CHECK(handle);
-    std::vector<std::pair<std::string, Ino>> entries;
-    CHECK(fs_->read_directory(*handle, 0, [&](const vfs::DirectoryEntry& entry) {
-      if (entry.name != "." && entry.name != "..") {
-        entries.emplace_back(entry.name, entry.ino);
-      }
-      return true;
-    }));
-    CHECK(sim_.wait(fs_->release_directory(*handle)));
-    for (const auto& [name, ino] : entries) {
-      if (sim_.wait(fs_->unlink({}, directory, name))) continue;
-      remove_all(ino);
-      CHECK(sim_.wait(fs_->remove_directory({}, directory, name)));
-    }
-  }
-
-  testing::SimRuntime sim_{1};
-  testing::MemoryVolume volume_;
-  std::unique_ptr<vfs::Vfs> fs_;
+  FuzzVolume volume_;
   SlowUsers users_;
   Export exported_;
-  Door door_{.vfs = *fs_,
-             .runtime = sim_.runtime(),
+  Door door_{.vfs = *volume_.fs,
+             .runtime = volume_.sim.runtime(),
              .users = users_,
              .limits = {.fids_max = 16, .requests_max = 16, .lock_waits_max = 4}};
   std::array<std::unique_ptr<Watched>, 2> sessions_;

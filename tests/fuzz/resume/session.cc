@@ -9,12 +9,11 @@
 #include <set>
 
 #include "fsd/base/check.h"
-#include "fsd/format/keys.h"
 #include "fsd/frontends/ninep/session_registry.h"
 #include "protocol/resume/client.h"
 #include "tests/fuzz/p9/choices.h"
-#include "tests/support/memory_volume.h"
-#include "tests/support/sim_runtime.h"
+#include "tests/fuzz/p9/fuzz_volume.h"
+#include "tests/support/fake_message_socket.h"
 
 namespace {
 
@@ -26,26 +25,12 @@ class NoUsers final : public UserDatabase {
   Task<Groups> groups_of(std::uint32_t) override { co_return Groups{}; }
 };
 
-class Socket final : public MessageSocket {
- public:
-  void send(std::string message) override {
-    if (!closed) to_client.push_back(std::move(message));
-  }
-  [[nodiscard]] std::size_t unsent_bytes() const override { return 0; }
-  void hold_back(bool held) override { held_back = held; }
-  void close(std::uint16_t, std::string_view) override { closed = true; }
-
-  std::shared_ptr<User> user;
-  std::deque<std::string> to_client;
-  std::deque<std::string> to_server;
-  bool held_back = false;
-  bool closed = false;
-};
+using Socket = testing::FakeMessageSocket;
 
 class World {
  public:
   World() {
-    open();
+    serve();
     connect();
     ask(kNoTag, Tversion{.msize = 8192, .version = kVersion});
     carry(100);
@@ -54,20 +39,12 @@ class World {
   }
   ~World() {
     cut();
-    run(registry_->stop());
+    volume_.run(registry_->stop());
     registry_.reset();
     door_.reset();
-    fs_.reset();
-    // Whoever comes next waits for nobody.
-    auto opened = sim_.wait(vfs::Vfs::open(sim_.runtime(), volume_, {}));
-    CHECK(opened);
-    fs_ = std::move(*opened);
-    remove_all(vfs::kRootIno);
-    run(fs_->stop());
-    for (const auto& [key, value] : volume_.keys()) {
-      CHECK(!key.starts_with(static_cast<char>(format::KeyKind::kOrphan)));
-    }
-    CHECK(volume_.referenced_bytes() == 0);
+    volume_.fs.reset();
+    volume_.open();  // whoever comes next waits for nobody
+    volume_.check_that_nothing_stays();
   }
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -81,7 +58,7 @@ class World {
       case 254:
         return crash();
       case 253:
-        CHECK(sim_.wait(fs_->sync_all()));
+        CHECK(volume_.sim.wait(volume_.fs->sync_all()));
         return;
       case 252: {
         const std::uint8_t count = choices.byte();
@@ -90,7 +67,7 @@ class World {
       case 251:
         return inject_changed(choices);
       case 250:
-        sim_.run_for(std::chrono::seconds(choices.byte()));
+        volume_.sim.run_for(std::chrono::seconds(choices.byte()));
         return;
       case 249:
         return stranger(choices);
@@ -104,17 +81,17 @@ class World {
   }
 
  private:
-  void open() {
-    auto opened = sim_.wait(vfs::Vfs::open(sim_.runtime(), volume_, {.grace = true}));
-    CHECK(opened);
-    fs_ = std::move(*opened);
+  void serve() {
     door_ = std::make_unique<Door>(
-        Door{.vfs = *fs_,
-             .runtime = sim_.runtime(),
+        Door{.vfs = *volume_.fs,
+             .runtime = volume_.sim.runtime(),
              .users = users_,
              .limits = {.fids_max = 16, .requests_max = 16, .lock_waits_max = 4}});
     registry_ = std::make_unique<SessionRegistry>(
-        *door_, SessionRegistry::Options{.grace = std::chrono::seconds(60), .sessions_max = 4});
+        *door_, SessionRegistry::Options{.grace = std::chrono::seconds(60),
+                                         .sessions_max = 4,
+                                         .sessions_per_client_max = 2,
+                                         .bytes_max = 16U << 10});
     CHECK(registry_->start());
   }
   void connect() {
@@ -132,12 +109,12 @@ class World {
   }
   void crash() {
     cut();
-    run(registry_->stop());
+    volume_.run(registry_->stop());
     registry_.reset();
     door_.reset();
-    fs_.reset();
     volume_.crash();
-    open();
+    volume_.open({.grace = true});
+    serve();
     connect();
   }
   /// As far as frames go; a connection that was closed is made anew.
@@ -158,7 +135,7 @@ class World {
         cut();
         connect();
       } else {
-        sim_.run_ready();
+        volume_.sim.run_ready();
         return;
       }
     }
@@ -214,30 +191,9 @@ class World {
     user->on_closed();
   }
 
-  void run(Task<> task) {
-    while (!task.done()) CHECK(sim_.run_one());
-  }
-  void remove_all(Ino directory) {
-    const auto handle = sim_.wait(fs_->open_directory({}, directory));
-    CHECK(handle);
-    std::vector<std::pair<std::string, Ino>> entries;
-    CHECK(fs_->read_directory(*handle, 0, [&](const vfs::DirectoryEntry& entry) {
-      if (entry.name != "." && entry.name != "..") entries.emplace_back(entry.name, entry.ino);
-      return true;
-    }));
-    CHECK(sim_.wait(fs_->release_directory(*handle)));
-    for (const auto& [name, ino] : entries) {
-      if (sim_.wait(fs_->unlink({}, directory, name))) continue;
-      remove_all(ino);
-      CHECK(sim_.wait(fs_->remove_directory({}, directory, name)));
-    }
-  }
-
-  testing::SimRuntime sim_{1};
-  testing::MemoryVolume volume_;
+  FuzzVolume volume_{{.grace = true}};
   NoUsers users_;
   Export exported_;
-  std::unique_ptr<vfs::Vfs> fs_;
   std::unique_ptr<Door> door_;
   std::unique_ptr<SessionRegistry> registry_;
   std::shared_ptr<Socket> socket_;
