@@ -1,7 +1,7 @@
 #!/bin/bash
-# PostgreSQL in the machine of cairn-vm, with clients on this one: pgbench while the daemon is killed
-# and restarted, then the machine and the cache are lost, and the browser's machine opens the
-# cluster. FULL=1: longer.
+# PostgreSQL in the machine of cairn-vm, with clients on this one: pgbench while the daemon is
+# killed and restarted, then the machine and the cache are lost, and the browser's machine opens
+# the cluster. FULL=1: longer.
 . "$(dirname "$0")/vm_lib.sh" "$@"
 for tool in psql pgbench node; do
   command -v "$tool" >/dev/null || fail "$tool is missing"
@@ -56,7 +56,8 @@ pgbench -iq -s 1 "$db" 2>"$work/pgbench.log" </dev/null || fail "pgbench -i"
 total=$((4 * each))
 (exec pgbench -n -c 4 -j 2 -t $each "$db") >"$work/pgbench.out" 2>"$work/pgbench.log" </dev/null &
 pids[bench]=$!
-enough() { is_gone "${pids[bench]}" || [ "$(query 'select count(*) from pgbench_history')" -ge "$1" ]; }
+count() { query 'select count(*) from pgbench_history'; }
+enough() { is_gone "${pids[bench]}" || [ "$(count)" -ge "$1" ]; }
 begin=$(now_ms)
 for ((i = 1; i <= kills; ++i)); do
   until_true 120 enough $((total * i / (kills + 1))) || fail "pgbench does not get on"
@@ -69,7 +70,7 @@ expect "pgbench's status" "$status" 0
 say "$total transactions in $(($(now_ms) - begin)) ms, over $kills ends of the daemon"
 grep -q "actually processed: $total/$total" "$work/pgbench.out" ||
   fail "pgbench saw no such end: $(cat "$work/pgbench.out")"
-rows=$(query 'select count(*) from pgbench_history')
+rows=$(count)
 expect "rows of transactions that were acknowledged" "$rows" "$total"
 books="select sum(d) = (select sum(abalance) from pgbench_accounts)
   and sum(d) = (select sum(tbalance) from pgbench_tellers)
@@ -85,7 +86,10 @@ daemon a
 counts="select count(*) || ' ' || (select x from t) || ' ' || ($books) from pgbench_history"
 # The lock of the machine that died is its own until its session's time to come back is over.
 found=$(timeout 180 node "$here/vm_browser.mjs" "$url" \
-  "until pg start 2>/tmp/why; do grep -q another /tmp/why || { cat /tmp/why; exit 1; }; sleep 0.5; done >/dev/null
+  "until pg start >/dev/null 2>/tmp/why; do
+     grep -q another /tmp/why || { cat /tmp/why; exit 1; }
+     sleep 0.5
+   done
    pg psql -qAtXc \"$(echo $counts)\" && pg stop >/dev/null") ||
   fail "the browser's machine: $found"
 expect "what the browser's machine finds" "$found" "$rows first true"

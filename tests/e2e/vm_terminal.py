@@ -29,10 +29,21 @@ def expect(terminal, text):
     seen = seen[seen.index(text) + len(text):]
 
 
-def main():
+def begin():
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.argv[1], sys.argv[1:])
+    return pid, terminal
+
+
+def expect_status(pid, expected):
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status != expected:
+        fail(f"status {status}")
+
+
+def main():
+    pid, terminal = begin()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
     expect(terminal, b"$")
     os.write(terminal, b"echo answer-$((6*7))\n")
@@ -43,9 +54,13 @@ def main():
     os.write(terminal, b"while [ \"$(stty size)\" != '20 70' ]; do :; done; echo re''sized\n")
     expect(terminal, b"resized")
     os.write(terminal, b"\x1d")
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status != 0:
-        fail(f"status {status}")
+    expect_status(pid, 0)
+    # The end of the shell is the end of the machine, with its status.
+    pid, terminal = begin()
+    expect(terminal, b"stops the machine")
+    expect(terminal, b"$")
+    os.write(terminal, b"exit 3\n")
+    expect_status(pid, 3)
 
 
 main()

@@ -183,7 +183,7 @@ int run_command(int argc, char** argv) {
       ->check(CLI::IsMember({"root", "user"}));
   run_app->add_option("--root", arguments.run.root,
                       "a directory of the volume that becomes the machine's root");
-  run_app->footer("Ctrl-] leaves the terminal and stops the machine.");
+  run_app->footer("Ctrl-], or the end of the shell, stops the machine; once more: at once.");
   CLI::App* const postgres_app =
       app.add_subcommand("postgres", "PostgreSQL on the volume; prints how to connect to it");
   add_machine_options(*postgres_app, arguments);

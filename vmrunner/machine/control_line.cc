@@ -56,6 +56,7 @@ std::optional<GuestMessage> decode_guest_message(std::string_view line) {
   const auto ok = object.find("ok");
   message.ok = ok != object.end() && ok->is_boolean() && ok->get<bool>();
   message.status = number_of<unsigned>(object, "status");
+  message.terminal = number_of<unsigned>(object, "terminal");
   message.output = text_of(object, "output");
   message.step = text_of(object, "step");
   message.error = text_of(object, "error");

@@ -24,7 +24,8 @@ struct GuestMessage {
   unsigned id = 0;  // 0: an event
   std::string event;
   bool ok = false;
-  unsigned status = 0;      // of a command that was run
+  unsigned status = 0;      // of a command that was run, or a shell that has ended
+  unsigned terminal = 0;    // ... where it ran
   std::string output;       // ... what it wrote
   std::string step, error;  // of an answer that is not ok
   std::string text, file;   // of events

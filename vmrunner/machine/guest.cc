@@ -80,6 +80,8 @@ void Machine::on_event(const GuestMessage& event) {
     again_ = true;
   } else if (event.event == "error" && event.step == "root") {
     fail(guest_error("the volume has no such directory to be the machine's root", options_.root));
+  } else if (event.event == "shell") {
+    if (terminal_ && event.terminal == 0) leave(static_cast<int>(event.status));
   } else if (event.event == "told") {
     if (is_interactive()) Terminal::say(event.text);
   } else {
@@ -114,6 +116,7 @@ void Machine::start_guest() {
     }
     if (!answer.ok) Terminal::say("the guest cannot mount the volume: " + answer.error);
     if (options_.command) return run_command();
+    if (Terminal::is_one()) Terminal::say("Ctrl-], or the end of the shell, stops the machine");
     terminal_ = std::make_unique<Terminal>(
         io_,
         Terminal::Events{

@@ -12,6 +12,10 @@ namespace cairn::vm {
 namespace {
 
 constexpr char kEscape = '\x1d';  // Ctrl-]
+/// Whatever the guest's program was in the middle of: the ordinary screen, a cursor, no colours, no
+/// mouse, no bracketed paste; a new line.
+constexpr std::string_view kBackToNormal =
+    "\x1b[?1049l\x1b[?25h\x1b[m\x1b[?1000l\x1b[?2004l\n";
 constexpr std::size_t kReadBytes = 4096;
 
 }  // namespace
@@ -35,7 +39,9 @@ Terminal::Terminal(boost::asio::io_context& io, Events events)
     : input_(io, dup(STDIN_FILENO)), events_(std::move(events)), bytes_(kReadBytes, '\0') {}
 
 Terminal::~Terminal() {
-  if (raw_) tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+  if (!raw_) return;
+  tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+  write_out(STDOUT_FILENO, kBackToNormal);
 }
 
 bool Terminal::is_one() { return isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0; }

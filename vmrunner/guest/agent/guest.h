@@ -58,7 +58,7 @@ void enter_volume(void);      // this process, too: its root is the new system's
 void terminals_start(void);
 void terminal_size(int index, unsigned columns, unsigned rows);
 bool terminals_started(void);
-bool terminal_ended(pid_t pid);
+bool terminal_ended(pid_t pid, int status);
 int terminals_timeout_ms(void);  // until one is to be started again; -1: none
 void become_user(bool as_root);
 extern bool mounted;

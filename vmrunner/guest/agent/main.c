@@ -70,7 +70,7 @@ static void reap(void) {
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (!terminal_ended(pid)) job_ended(pid, status);
+    if (!terminal_ended(pid, status)) job_ended(pid, status);
   }
 }
 

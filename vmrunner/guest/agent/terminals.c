@@ -115,10 +115,13 @@ void terminals_start(void) {
   }
 }
 
-bool terminal_ended(pid_t pid) {
+bool terminal_ended(pid_t pid, int status) {
   for (int i = 0; i < kTerminals; ++i) {
     if (shells[i].pid != pid) continue;
     shells[i].pid = 0;
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    tell("{\"event\":\"shell\",\"terminal\":%u,\"status\":%u}", (unsigned long)i,
+         (unsigned long)code);
     return true;
   }
   return false;
