@@ -12,6 +12,8 @@ namespace {
 /// So that the records of all sessions find room in one segment. A session takes nothing more well
 /// below, but what is under way may still be a lot.
 constexpr std::size_t kRecordBytesMax = 192U << 10;
+/// Then after twice as long, and so on.
+constexpr Duration kFirstWaitNoted = std::chrono::seconds(1);
 
 bool is_none(const resume::SessionId& id) {
   return std::ranges::all_of(id, [](std::uint8_t byte) { return byte == 0; });
@@ -99,7 +101,7 @@ SessionRegistry::~SessionRegistry() { CHECK(sessions_.empty()); }
 
 Result<void> SessionRegistry::start() {
   TRY(auto records, store_.records());
-  for (const Id& id : left_.load(std::move(records))) {
+  for (const Id& id : left_.load(std::move(records), options_.grace)) {
     log::info("a client's session is waited for no more");
     ended_.insert(id);
   }
@@ -113,11 +115,19 @@ Result<void> SessionRegistry::start() {
   holds_locks_ = left_.any_has_locks();
   if (holds_locks_) door_.vfs.hold_locks();
   grace_ = door_.runtime.timers.schedule(options_.grace, [this] { end_grace(); });
-  store_left().detach();
+  note_wait(std::min(kFirstWaitNoted, options_.grace / 2));
   return {};
 }
 
-/// That they have been waited for once more is to be known, whatever becomes of this daemon.
+/// That they have been waited for is to be known, whatever becomes of this daemon.
+void SessionRegistry::note_wait(Duration wait) {
+  noting_wait_ = door_.runtime.timers.schedule(wait, [this, wait] {
+    left_.add_waited(wait);
+    store_left().detach();
+    note_wait(wait * 2);
+  });
+}
+
 Task<> SessionRegistry::store_left() {
   if (!gate_.enter()) co_return;
   std::vector<Id> ids;
@@ -206,8 +216,6 @@ Result<std::shared_ptr<ResumableSession>> SessionRegistry::make(
   // Its record is in the first segment that anything of it can be in.
   changed_.insert(id);
   ended_.erase(id);
-  // That its client was here is to be known as surely as that it was waited for.
-  if (left_.contains(id)) store_now(id).detach();
   return session;
 }
 
@@ -297,6 +305,7 @@ void SessionRegistry::forget_left(const Id& id) {
 void SessionRegistry::end_grace() {
   if (!std::exchange(in_grace_, false)) return;
   door_.runtime.timers.cancel(grace_);
+  door_.runtime.timers.cancel(noting_wait_);
   holds_locks_ = false;
   for (const auto& [id, record] : left_.all()) {
     if (!sessions_.contains(id)) ended_.insert(id);
@@ -397,8 +406,10 @@ Task<> SessionRegistry::end_for(std::shared_ptr<MessageSocket> socket, Id id) {
 
 Task<> SessionRegistry::stop() {
   Task<> all_left = gate_.close();
-  if (in_grace_) door_.runtime.timers.cancel(grace_);
-  in_grace_ = false;
+  if (std::exchange(in_grace_, false)) {
+    door_.runtime.timers.cancel(grace_);
+    door_.runtime.timers.cancel(noting_wait_);
+  }
   if (too_many_bytes_) door_.runtime.timers.cancel(keeping_to_bytes_);
   if (!sessions_.empty() || !left_.empty()) door_.vfs.keep_orphans();
   for (auto& [id, entry] : sessions_) {

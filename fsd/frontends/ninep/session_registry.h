@@ -95,6 +95,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   void on_durable() override;
 
   void put_record(const Id& id, const ResumableSession& session);
+  void note_wait(Duration wait);
   Task<> store_left();
   Task<> end(Id id);
   void give_up(const Id& id, const char* why);
@@ -115,6 +116,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   bool in_grace_ = false;
   bool holds_locks_ = false;  // in the grace
   Timers::Token grace_ = 0;
+  Timers::Token noting_wait_ = 0;
   bool too_many_bytes_ = false;  // and keep_to_bytes() is on its way
   Timers::Token keeping_to_bytes_ = 0;
   std::size_t ending_ = 0;
