@@ -21,6 +21,14 @@ struct flock whole_file(short type) {
   return lock;
 }
 
+/// A new file, which this process has locked: closing it frees the lock.
+int make_locked(const std::string& file) {
+  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL, 0644);
+  auto lock = whole_file(F_WRLCK);
+  EXPECT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+  return fd;
+}
+
 /// Runs `body` in a child process; its result is the child's exit status.
 pid_t in_child(const std::function<int()>& body) {
   const pid_t pid = fork();
@@ -53,11 +61,8 @@ void catch_without_restart(int signal) {
 }
 
 TEST_P(MountTest, a_posix_lock_keeps_another_process_out_and_closing_frees_it) {
-  write_file(path("file"), "x");
   {
-    const Fd fd(open(path("file").c_str(), O_RDWR));
-    auto lock = whole_file(F_WRLCK);
-    ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+    const Fd fd(make_locked(path("file")));
     EXPECT_EQ(status_of(in_child([&] {
                 const int mine = open(path("file").c_str(), O_RDWR);
                 auto wanted = whole_file(F_WRLCK);
@@ -76,23 +81,17 @@ TEST_P(MountTest, a_posix_lock_keeps_another_process_out_and_closing_frees_it) {
 }
 
 TEST_P(MountTest, a_lock_that_is_waited_for_is_had_when_it_is_freed) {
-  write_file(path("file"), "x");
-  const Fd fd(open(path("file").c_str(), O_RDWR));
-  auto lock = whole_file(F_WRLCK);
-  ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+  const Fd fd(make_locked(path("file")));
   const std::uint64_t before = count(RequestKind::kSetlk);
   const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
-  lock.l_type = F_UNLCK;
-  ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+  auto unlock = whole_file(F_UNLCK);
+  ASSERT_EQ(fcntl(fd, F_SETLK, &unlock), 0);
   EXPECT_EQ(status_of(child), 0);
 }
 
 TEST_P(MountTest, a_signal_ends_the_wait_for_a_lock) {
-  write_file(path("file"), "x");
-  const Fd fd(open(path("file").c_str(), O_RDWR));
-  auto lock = whole_file(F_WRLCK);
-  ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+  const Fd fd(make_locked(path("file")));
   for (const bool with_flock : {false, true}) {
     if (with_flock) {
       ASSERT_EQ(flock(fd, LOCK_EX), 0);
@@ -113,10 +112,7 @@ TEST_P(MountTest, a_signal_ends_the_wait_for_a_lock) {
 }
 
 TEST_P(MountTest, a_process_that_waits_for_a_lock_can_be_killed) {
-  write_file(path("file"), "x");
-  const Fd fd(open(path("file").c_str(), O_RDWR));
-  auto lock = whole_file(F_WRLCK);
-  ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+  const Fd fd(make_locked(path("file")));
   const std::uint64_t before = count(RequestKind::kSetlk);
   const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
@@ -155,10 +151,7 @@ TEST_P(MountTest, flock_excludes_and_is_freed_by_the_last_close) {
 }
 
 TEST_P(MountTest, unmounting_ends_waits_for_locks) {
-  write_file(path("file"), "x");
-  auto fd = std::make_unique<Fd>(open(path("file").c_str(), O_RDWR));
-  auto lock = whole_file(F_WRLCK);
-  ASSERT_EQ(fcntl(*fd, F_SETLK, &lock), 0);
+  auto fd = std::make_unique<Fd>(make_locked(path("file")));
   const std::uint64_t before = count(RequestKind::kSetlk);
   const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
@@ -179,10 +172,7 @@ TEST_P(MountTest, a_mount_that_is_taken_away_by_force_may_have_requests_under_wa
                                    .on_unmounted = [&] { gone.set_value(); }});
   ASSERT_TRUE(server) << server.error().message();
   server_ = *std::move(server);
-  write_file(path("file"), "x");
-  const Fd fd(open(path("file").c_str(), O_RDWR));
-  auto lock = whole_file(F_WRLCK);
-  ASSERT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+  const Fd fd(make_locked(path("file")));
   const std::uint64_t before = count(RequestKind::kSetlk);
   const pid_t child = child_that_waits_for_lock(path("file"));
   await_count(RequestKind::kSetlk, before + 1);
