@@ -19,7 +19,7 @@ class MessageSocket {
     virtual void on_message(std::string message) = 0;
     /// unsent_bytes() was above `kUnsentBytesMax` and is below half of it again.
     virtual void on_drained() = 0;
-    /// The peer has gone away for good, and says so (1001): its page was closed. on_closed() follows.
+    /// The peer goes away for good, and says so (1001): its page was closed. on_closed() follows.
     virtual void on_leaving() {}
     /// Once, whichever side ended it; nothing comes afterwards. Never from inside of a call of
     /// ours.

@@ -140,8 +140,7 @@ std::optional<RedoClaim> look_after(Call& call, Before before) {
     } else if (made && made->value() == name.value) {
       const auto there = call.vfs().peek_attributes(*made);
       if (!there || there->inode.change == before.change_before) return std::nullopt;
-      claim.expectations.push_back(
-          {.ino = *made, .name = "", .value = there->inode.change - 1});
+      claim.expectations.push_back({.ino = *made, .name = "", .value = there->inode.change - 1});
     }
   }
   return std::move(claim);
