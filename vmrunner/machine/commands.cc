@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include "fsd/base/log.h"
 #include "vmrunner/machine/host_ports.h"
@@ -143,6 +145,22 @@ int image_verify(const std::string& directory) {
   return 0;
 }
 
+/// By the recipe of the source tree that the program was built in; there is none where it was
+/// installed.
+int image_build(const std::vector<std::string>& arguments) {
+  std::error_code failed;
+  const auto bin = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
+  const auto recipe = (bin / "../../../vmrunner/guest/build.sh").lexically_normal();
+  std::vector<std::string> words = {recipe.string()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  execv(pointers[0], pointers.data());
+  return say(system_error(errno, "an image is built in the source tree, by vmrunner/guest/build.sh",
+                          recipe.string()));
+}
+
 void add_machine_options(CLI::App& app, Arguments& arguments) {
   RunOptions& run = arguments.run;
   app.add_option("--url", run.url, "the daemon's WebSocket (default " + run.url + ")");
@@ -197,12 +215,15 @@ int run_command(int argc, char** argv) {
   image_app->require_subcommand(1);
   CLI::App* const info = image_app->add_subcommand("info", "what it consists of");
   CLI::App* const verify = image_app->add_subcommand("verify", "compares it with its manifest");
+  CLI::App* const build = image_app->add_subcommand("build", "builds it, in a source tree");
+  build->prefix_command();  // its arguments are the recipe's
   for (CLI::App* one : {info, verify}) {
     one->add_option("--image", arguments.run.image, "its directory");
   }
   CLI11_PARSE(app, argc, argv);
   if (run_app->parsed()) return run(arguments, command->count() > 0);
   if (postgres_app->parsed()) return postgres(arguments);
+  if (build->parsed()) return image_build(build->remaining());
   return info->parsed() ? image_info(arguments.run.image) : image_verify(arguments.run.image);
 }
 
