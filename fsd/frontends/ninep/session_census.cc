@@ -1,6 +1,7 @@
 #include "fsd/frontends/ninep/session_census.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fsd/base/check.h"
 
