@@ -96,5 +96,43 @@ expect "what the browser's machine finds" "$found" "$rows first true"
 database
 expect "and this one afterwards" "$(query "$counts")" "$rows first true"
 stop pg
+
+if [ "$FULL" = 1 ]; then
+  say "another server of the family, from its source, with libraries of its own and two ports"
+  sources=("$here"/../../build/guest-cache/packages/postgresql-15.source/*.dsc)
+  dpkg-source --no-check -x "${sources[0]}" "$work/source" >/dev/null 2>&1
+  cat >"$work/family.conf" <<'CONF'
+NAME=family
+PORTS="5432 1521"
+PACKAGES="libxml2-dev uuid-dev"
+CONFIGURE="--with-libedit-preferred --without-zlib --without-icu --with-libxml --with-uuid=e2fs"
+MAKE="world-bin"
+INSTALL="install-world-bin"
+INITDB="--locale=C.UTF-8 --encoding=UTF8 --auth=trust --data-checksums"
+SETTINGS="
+shared_buffers = 16MB
+listen_addresses = '*'
+max_connections = 10
+shared_preload_libraries = 'pg_stat_statements'
+"
+HBA="host all all 10.0.2.2/32 trust"
+START="-c ivorysql.listen_addresses="
+SQL='CREATE ROLE "user" SUPERUSER LOGIN; CREATE EXTENSION xml2; CREATE EXTENSION "uuid-ossp";'
+CONF
+  cp -r "$IMAGE" "$work/image"
+  CAIRN_GUEST_OUT=$work/image "$here/../../vmrunner/guest/postgres.sh" --source "$work/source" \
+    --options "$work/family.conf" >"$work/family.log" 2>&1 || fail "it is not built"
+  IMAGE=$work/image
+  database --server family --port 0
+  expect "ports" "$(wc -l <"$work/pg.out")" 2
+  second=$(tail -1 "$work/pg.out" | grep -o '[0-9]*/postgres$' | cut -d/ -f1)
+  db=$(head -1 "$work/pg.out")
+  expect "a library" "$(query "select xpath_nodeset('<a><b>x</b></a>', '//b')")" '<b>x</b>'
+  expect "another" "$(query "select uuid_generate_v1() is not null")" t
+  expect "its options of initdb" "$(query "show data_checksums")" on
+  timeout 5 bash -c ": <>/dev/tcp/127.0.0.1/$second" || fail "the second port is not forwarded"
+  stop pg
+  expect "its status" "$status" 143
+fi
 stop a
 say "passed"

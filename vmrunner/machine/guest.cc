@@ -77,7 +77,8 @@ void Machine::on_event(const GuestMessage& event) {
     take_down_qemu();
     end();
   } else if (event.event == "reboot") {
-    again_ = true;
+    again_ = is_interactive();
+    if (!again_) fail(guest_error("the guest has restarted", "which ended its command"));
   } else if (event.event == "error" && event.step == "root") {
     fail(guest_error("the volume has no such directory to be the machine's root", options_.root));
   } else if (event.event == "shell") {

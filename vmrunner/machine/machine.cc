@@ -125,7 +125,8 @@ void Machine::make_ports() {
     ports_[port]->begin();
   };
   make(kTerminalPort, [this](std::string_view bytes) {
-    if (is_interactive()) on_output(STDOUT_FILENO, bytes);
+    // The next shell's greeting is nobody's any more.
+    if (is_interactive() && !leaving_) on_output(STDOUT_FILENO, bytes);
   });
   make(kControlPort, [this](std::string_view bytes) { on_control(bytes); });
   make(kOutPort, [this](std::string_view bytes) { on_output(STDOUT_FILENO, bytes); });
@@ -136,6 +137,7 @@ void Machine::make_ports() {
 Result<void> Machine::boot(Accelerator accelerator) {
   accelerator_ = accelerator;
   ready_ = false;
+  terminal_.reset();
   control_line_.clear();
   answers_.clear();
   make_ports();
