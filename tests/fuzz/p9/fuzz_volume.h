@@ -22,6 +22,8 @@ class FuzzVolume {
     CHECK(opened);
     fs = std::move(*opened);
   }
+  /// Nothing becomes durable until it is held no more.
+  void hold_syncs(bool held) { volume_.hold_syncs(held); }
   /// What is not durable is gone.
   void crash() {
     fs.reset();

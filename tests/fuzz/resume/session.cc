@@ -39,9 +39,7 @@ class World {
   }
   ~World() {
     cut();
-    volume_.run(registry_->stop());
-    registry_.reset();
-    door_.reset();
+    stop_serving();
     volume_.fs.reset();
     volume_.open();  // whoever comes next waits for nobody
     volume_.check_that_nothing_stays();
@@ -58,6 +56,7 @@ class World {
       case 254:
         return crash();
       case 253:
+        volume_.hold_syncs(false);
         CHECK(volume_.sim.wait(volume_.fs->sync_all()));
         return;
       case 252: {
@@ -71,6 +70,8 @@ class World {
         return;
       case 249:
         return stranger(choices);
+      case 248:
+        return volume_.hold_syncs(true);
       default:
         if (choice >= 200) return carry(choice - 199U);
         constexpr std::size_t kTypes = std::variant_size_v<Request>;
@@ -94,6 +95,14 @@ class World {
                                          .bytes_max = 16U << 10});
     CHECK(registry_->start());
   }
+  /// With what waits for the volume under way.
+  void stop_serving() {
+    Task<> stopped = registry_->stop();
+    volume_.hold_syncs(false);
+    volume_.run(std::move(stopped));
+    registry_.reset();
+    door_.reset();
+  }
   void connect() {
     socket_ = std::make_shared<Socket>();
     socket_->user = registry_->accept(socket_, exported_,
@@ -109,9 +118,7 @@ class World {
   }
   void crash() {
     cut();
-    volume_.run(registry_->stop());
-    registry_.reset();
-    door_.reset();
+    stop_serving();
     volume_.crash();
     volume_.open({.grace = true});
     serve();
