@@ -41,7 +41,7 @@ say "large files"
 head -c "${megabytes}M" /dev/urandom >"$work/mnt/large"
 sum=$(sha256sum <"$work/mnt/large")
 expect "what the mount wrote, in the machine" "$(machine --exec 'sha256sum </mnt/large')" "$sum"
-machine --exec 'cp /mnt/large /mnt/copy' || fail "cp"
+machine --exec 'dd if=/mnt/large of=/mnt/copy bs=1M conv=fsync' 2>"$work/vm.log" || fail "dd"
 expect "what the machine copied, on the mount" "$(sha256sum <"$work/mnt/copy")" "$sum"
 expect "to standard output" "$(machine --exec 'cat /mnt/large' | sha256sum)" "$sum"
 sum=$(machine --exec "for i in \$(seq $((megabytes / 16))); do
