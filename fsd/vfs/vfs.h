@@ -151,8 +151,10 @@ class Vfs {
   /// With Options::grace, what the last daemon's clients may come back for is kept for them until
   /// this: files that were open and unlinked, and, after hold_locks(), their locks.
   void end_grace();
-  /// Until end_grace() nobody gets a lock but by reclaim_lock(): who will not wait gets EAGAIN.
+  /// Until release_locks() or end_grace() nobody gets a lock but by reclaim_lock(): who will not
+  /// wait gets EAGAIN.
   void hold_locks();
+  void release_locks();
   Result<void> reclaim_lock(HandleId handle, RangeLock lock);
   [[nodiscard]] std::vector<RangeLock> held_locks(Ino ino, LockOwner owner) const;
   /// From now on, files without names stay when their last use ends: for the next daemon to keep.

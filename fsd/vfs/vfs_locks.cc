@@ -25,6 +25,7 @@ Task<Result<void>> Vfs::set_flock(HandleId handle, LockOwner owner, LockType typ
 }
 
 void Vfs::hold_locks() { parts_->locks.grace().begin(); }
+void Vfs::release_locks() { parts_->locks.grace().end(); }
 
 Result<void> Vfs::reclaim_lock(HandleId handle, RangeLock lock) {
   TRY(const OpenFile file, parts_->handles.get(handle));

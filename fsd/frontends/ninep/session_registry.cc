@@ -299,7 +299,12 @@ bool SessionRegistry::keeps_locks(const Id& id) const {
 void SessionRegistry::on_restored(const Id& id) { forget_left(id); }
 
 void SessionRegistry::forget_left(const Id& id) {
-  if (left_.forget(id) && in_grace_) end_grace();
+  const bool was_last = left_.forget(id);
+  if (!in_grace_) return;
+  if (was_last) return end_grace();
+  if (!holds_locks_ || left_.any_has_locks()) return;
+  holds_locks_ = false;
+  door_.vfs.release_locks();
 }
 
 void SessionRegistry::end_grace() {

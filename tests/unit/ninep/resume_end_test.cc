@@ -76,6 +76,22 @@ TEST_F(ResumeEndTest, ASessionThatAnEarlierDaemonLeftIsEnded) {
   EXPECT_TRUE(run_records().empty());
 }
 
+TEST_F(ResumeEndTest, LocksAreNotKeptForClientsThatHadNone) {
+  begin_with_lock();
+  const auto id = run_records().at(0).id;
+  ResumingClient other(sim);
+  clients.push_back(&other);
+  begin(other);
+  other.create(0, 1, "g");
+  make_durable();
+  crash();
+  EXPECT_EQ(end_session(id), kCloseNormal);
+  EXPECT_THAT(lock_elsewhere("f"), Succeeds()) << "although the other one is still waited for";
+  other.connect(*registry, exported);
+  other.settle();
+  EXPECT_EQ(other.error(Tfsync{.fid = 1, .datasync = 0}), 0);
+}
+
 TEST_F(ResumeEndTest, NobodyEndsTheSessionOfAnother) {
   begin_with_lock();
   const auto id = run_records().at(0).id;
