@@ -1,7 +1,8 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { connectScreens } from "./app/keyboard";
-import { boot, isRunning, phase, remote } from "./app/machine";
+import { endLeft, remember } from "./app/left_sessions";
+import { boot, connection, isRunning, phase, remote } from "./app/machine";
 import { forgetPsql } from "./app/postgres";
 import { offerSaved } from "./app/saving";
 import { askSession, session, sessionError } from "./app/session";
@@ -41,11 +42,15 @@ async function begin(): Promise<void> {
   effect(() => {
     if (session.value?.authenticated) void remote.call("wake");
   });
+  effect(() => {
+    if (connection.value) remember(connection.value.session);
+  });
   let isOffered = false;
   effect(() => {
     if (phase.value === "loading") forgetPsql();
     if (isOffered || !isRunning.value) return;
     isOffered = true;
+    void endLeft();
     void offerSaved();
   });
 }

@@ -26,6 +26,7 @@ export const kernelLines = signal<readonly string[]>([]);
 const KERNEL_LINES = 200;
 const IDLE_INSTRUCTIONS = 600_000; // in a look at the activity: a machine that only ticks
 const LIGHT_MS = 300;
+const SHOWN_BYTES_TOLD = 32 << 10;
 
 export const remote = new RemoteMachine(worker, (error) => {
   notify("error", `${error.message}. Reload the page if the machine does not go on.`);
@@ -61,11 +62,17 @@ remote.on("connection", (told) => {
   }
 });
 let hasOutput = false;
+let shownBytes = 0; // since the worker was told
 remote.on("refused", () => void askSession());
 remote.on("output", ({ terminal, bytes }) => {
   if (!hasOutput) performance.mark("machine-output");
   hasOutput = true;
-  screens[terminal]?.write(bytes);
+  screens[terminal]?.write(bytes, () => {
+    shownBytes += bytes.length;
+    if (shownBytes < SHOWN_BYTES_TOLD) return;
+    void remote.call("shown", shownBytes);
+    shownBytes = 0;
+  });
 });
 remote.on("kernel", (bytes) => {
   const line = new TextDecoder().decode(bytes).trimEnd();

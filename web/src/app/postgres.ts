@@ -1,4 +1,5 @@
 // PostgreSQL in the guest, by the guest's own command `pg`.
+import { endLeft } from "./left_sessions";
 import { postgres, remote } from "./machine";
 import { typeInto } from "./keyboard";
 import { notify, spoken } from "./notices";
@@ -19,6 +20,7 @@ export async function startPostgres(): Promise<void> {
   postgres.value = "starting";
   spoken.value = "PostgreSQL is starting.";
   try {
+    await endLeft(); // one of them may have had the database
     await pg("start");
   } catch (error) {
     postgres.value = "unknown";

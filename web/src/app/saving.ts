@@ -1,5 +1,6 @@
 // Saving the machine and bringing it back: in memory, in a file, on the volume.
 import { signal } from "@preact/signals";
+import { endLeft } from "./left_sessions";
 import { boot, isRunning, remote } from "./machine";
 import { fail, megabytes, notify } from "./notices";
 import { session } from "./session";
@@ -46,6 +47,7 @@ const offerBoot = () => {
 };
 
 async function bringBack(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  await endLeft(); // its own of then has its locks
   const summary = await remote.call("restore", bytes, volume());
   clear();
   awaken();
@@ -101,6 +103,7 @@ export const restoreFromVolume = () =>
   busy(
     "The machine cannot be brought back",
     async () => {
+      await endLeft();
       const summary = await remote.call("restoreFromVolume", volume(), uid());
       clear();
       awaken();

@@ -88,8 +88,9 @@ export class Screen {
     return { cols: this.terminal.cols, rows: this.terminal.rows };
   }
 
-  write(bytes: Uint8Array): void {
-    this.terminal.write(bytes);
+  /** `then` is called when it has been shown. */
+  write(bytes: Uint8Array, then: () => void): void {
+    this.terminal.write(bytes, then);
     // The first prompt of a terminal that nobody has looked at yet is no news.
     if (!this.#isShown && this.#place) this.hasNews.value = true;
   }

@@ -10,6 +10,7 @@ const PROBE_TAG = 0xfefe;
 
 export interface Connection {
   state: LinkState;
+  session: string; // its name at the server, in hex
   counts: Counts;
   undurable: number;
 }
@@ -56,6 +57,7 @@ export class Carrier {
   get connection(): Connection {
     return {
       state: this.link.state,
+      session: Array.from(this.client.id, (byte) => byte.toString(16).padStart(2, "0")).join(""),
       counts: { ...this.client.counts },
       undurable: this.client.undurable,
     };

@@ -26,6 +26,7 @@ const LOCKS = "L";
 const FID_KEY_BYTES = 5;
 
 const EACCES = 13;
+const KEEPING = "keeping"; // why the machine stands still
 
 function fidOf(key: string): number | null {
   if (key[0] !== FID || key.length !== FID_KEY_BYTES) return null;
@@ -84,7 +85,7 @@ export class Keeper {
       await machine.run("sync; echo 3 >/proc/sys/vm/drop_caches");
       carrier.client.commit();
       await until(() => carrier.client.undurable === 0, DURABLE_MS);
-      await machine.emulator.stop();
+      await machine.hold(KEEPING);
       if (!(await until(() => carrier.waiting === 0, QUIET_MS))) {
         throw new Error(
           "The machine waits for the volume (for a lock, or a connection): it cannot be saved now.",
@@ -93,7 +94,6 @@ export class Keeper {
       const versions = await versionsOf(carrier);
       const state = await machine.emulator.save_state();
       const client = carrier.client.state();
-      await machine.emulator.run();
       const { epoch, segment } = client.durable;
       const head: SavedHead = {
         format: FORMAT,
@@ -105,9 +105,10 @@ export class Keeper {
         durable: { epoch: String(epoch), segment: String(segment) },
         versions,
       };
+      await machine.release(KEEPING);
       return await encodeSaved({ head, client, machine: state });
     } finally {
-      if (!machine.emulator.is_running()) await machine.emulator.run();
+      await machine.release(KEEPING);
       this.host.become("running");
     }
   }
@@ -122,7 +123,7 @@ export class Keeper {
     host.become("restoring");
     const carrier = host.makeCarrier();
     try {
-      await host.machine?.emulator.stop();
+      await host.machine?.hold(KEEPING);
       // Its locks would be in the way of the same machine's.
       if (host.carrier?.client.itemKeys.some((key) => key.startsWith(LOCKS))) {
         await host.discard(true);
@@ -130,7 +131,7 @@ export class Keeper {
       await this.#bringBack(carrier, saved);
     } catch (error) {
       carrier.close(true);
-      if (host.machine) await host.machine.emulator.run();
+      await host.machine?.release(KEEPING);
       host.become(host.machine ? before : "off");
       throw error;
     }

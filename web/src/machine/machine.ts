@@ -70,6 +70,9 @@ export class Machine {
   readonly booted: Promise<void>;
   #onBooted: () => void = () => {};
   #kernelLine: number[] = [];
+  readonly #holds = new Set<string>();
+  #following = Promise.resolve();
+  #isGone = false;
 
   constructor(
     options: MachineOptions,
@@ -137,7 +140,30 @@ export class Machine {
     return this.control.request("run", { command, user });
   }
 
+  /** It stands still while there is a reason to. Resolves when that is so. */
+  hold(reason: string): Promise<void> {
+    this.#holds.add(reason);
+    return this.#follow();
+  }
+
+  release(reason: string): Promise<void> {
+    this.#holds.delete(reason);
+    return this.#follow();
+  }
+
+  /** One after the other: v86 loses track of a stop that is taken back before it has come. */
+  #follow(): Promise<void> {
+    this.#following = this.#following.then(async () => {
+      const isToRun = this.#holds.size === 0;
+      if (this.#isGone || isToRun === this.emulator.is_running()) return;
+      await (isToRun ? this.emulator.run() : this.emulator.stop());
+    });
+    return this.#following;
+  }
+
   async destroy(): Promise<void> {
+    this.#isGone = true;
+    await this.#following;
     for (const input of this.#inputs) input.close();
     await this.emulator.destroy();
   }

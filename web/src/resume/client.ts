@@ -127,6 +127,10 @@ export class ResumeClient {
   get graceSeconds(): number {
     return this.#graceSeconds;
   }
+  /** What names the session at the server; all zero: there is none yet. */
+  get id(): Uint8Array {
+    return this.#id;
+  }
   get itemKeys(): string[] {
     return [...this.#items.keys()];
   }

@@ -106,6 +106,7 @@ const T = {
   received: 5,
   commit: 6,
   bye: 7,
+  end: 8,
   welcome: 0x81,
   reply: 0x82,
   restored: 0x83,
@@ -154,6 +155,11 @@ export function encodeCommit(): Uint8Array<ArrayBuffer> {
 }
 export function encodeBye(): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(T.bye);
+}
+
+/** In place of a Hello: that session's client is gone. */
+export function encodeEnd(id: SessionId): Uint8Array<ArrayBuffer> {
+  return new Encoder(1 + ID_BYTES).u8(T.end).raw(id).take();
 }
 
 function getNumbers(input: Decoder): Numbers {

@@ -5,10 +5,14 @@ import wasmUrl from "../../node_modules/v86/build/v86.wasm?url";
 import { Host, type Activity, type HostEvents } from "../machine/host";
 import { SUBPROTOCOL } from "../resume/frames";
 import { Keeper } from "../machine/keeper";
+import type { Machine } from "../machine/machine";
+import { endSession } from "../resume/end";
 import type { Call, Message, WorkerApi, WorkerEvents } from "./protocol";
 
 declare const __V86_VERSION__: string;
 const ACTIVITY_EVERY_MS = 200;
+const UNSHOWN_BYTES_MAX = 256 << 10;
+const OUTPUT = "output"; // why the machine stands still
 
 // All at once, and before anybody has asked: it is needed in any case.
 const module = WebAssembly.compileStreaming(fetch(wasmUrl));
@@ -17,9 +21,14 @@ function tell<Name extends keyof WorkerEvents>(event: Name, value: WorkerEvents[
   postMessage({ event, value });
 }
 
-/** What terminals get in one turn of the machine goes to the page in one message. */
+/**
+ * What terminals get in one turn of the machine goes to the page in one message. While the page has
+ * too much of it that it has not shown, the machine stands still: its consoles cannot wait.
+ */
 class Outputs {
   #pieces = new Map<number, Uint8Array[]>();
+  #unshown = 0;
+  #held: Machine | null = null;
 
   add(terminal: number, bytes: Uint8Array): void {
     if (this.#pieces.size === 0) {
@@ -42,8 +51,19 @@ class Outputs {
         at += piece.length;
       }
       tell("output", { terminal, bytes });
+      this.#unshown += size;
     }
     this.#pieces.clear();
+    if (this.#unshown < UNSHOWN_BYTES_MAX || this.#held === host.machine) return;
+    this.#held = host.machine;
+    void host.machine?.hold(OUTPUT);
+  }
+
+  onShown(bytes: number): void {
+    this.#unshown -= bytes;
+    if (this.#unshown > UNSHOWN_BYTES_MAX / 4) return;
+    void this.#held?.release(OUTPUT);
+    this.#held = null;
   }
 }
 
@@ -77,9 +97,10 @@ const events: HostEvents = {
 
 const socketUrl = new URL("/ws/9p", location.href);
 socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
+const openSocket = () => new WebSocket(socketUrl, SUBPROTOCOL);
 const host = new Host({
   vmUrl: "/vm/",
-  openSocket: () => new WebSocket(socketUrl, SUBPROTOCOL),
+  openSocket,
   wasm: async (imports) => (await WebAssembly.instantiate(await module, imports)).exports,
   v86Version: __V86_VERSION__,
   events,
@@ -104,6 +125,13 @@ const api: WorkerApi = {
   wake: () => host.carrier?.link.wake(),
   cut: () => host.carrier?.link.cut(),
   commit: () => host.carrier?.client.commit(),
+  shown: (bytes) => {
+    outputs.onShown(bytes);
+  },
+  endSession: (id) => {
+    const bytes = id.match(/[0-9a-f]{2}/g)?.map((digits) => parseInt(digits, 16));
+    return endSession(openSocket, Uint8Array.from(bytes ?? []));
+  },
   save: (volume) => keeper.save(volume),
   restore: (state, volume) => keeper.restore(state, volume),
   saveToVolume: (volume, uid) => keeper.saveToVolume(volume, uid),

@@ -25,6 +25,10 @@ export interface WorkerApi {
   cut(): void;
   /** Asks the server to make everything durable. */
   commit(): void;
+  /** The page has shown so many bytes of the terminals' output. */
+  shown(bytes: number): void;
+  /** Ends the session of a page that is gone, named in hex. False: the server did not answer. */
+  endSession(id: string): Promise<boolean>;
   save(volume: string): Promise<Uint8Array<ArrayBuffer>>;
   restore(state: Uint8Array<ArrayBuffer>, volume: string): Promise<SavedSummary>;
   saveToVolume(volume: string, uid: number): Promise<SavedSummary>;

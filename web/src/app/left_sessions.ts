@@ -1,0 +1,60 @@
+// Sessions that earlier pages of this browser have left at the server. Until the server gives them up
+// by itself they keep what they had locked, a database for instance; so a new page ends them. That a
+// page is still there is known by a lock of the browser's, which goes with it.
+import { remote } from "./machine";
+
+const KEY = "cairn.sessions";
+const KEPT_MAX = 20;
+const NONE = /^0*$/;
+const NAME = /^[0-9a-f]{32}$/;
+
+let mine = "";
+const lockOf = (id: string) => `cairn.session.${id}`;
+
+// Only in pages over TLS or of this machine.
+const hasLocks = (): boolean => "locks" in navigator;
+
+function known(): string[] {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    return Array.isArray(kept) ? kept.filter((id): id is string => NAME.test(String(id))) : [];
+  } catch {
+    return [];
+  }
+}
+
+function keep(ids: string[]): void {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(ids.slice(-KEPT_MAX)));
+  } catch {
+    // A browser that keeps nothing.
+  }
+}
+
+/** This page has that session, from now on. */
+export function remember(id: string): void {
+  if (id === mine || NONE.test(id) || !hasLocks()) return;
+  mine = id;
+  void navigator.locks.request(lockOf(id), () => {
+    keep([...known().filter((one) => one !== id), id]);
+    return new Promise(() => {}); // for as long as there is the page
+  });
+}
+
+async function endOne(id: string): Promise<void> {
+  await navigator.locks.request(lockOf(id), { ifAvailable: true }, async (lock) => {
+    if (!lock || !(await remote.call("endSession", id).catch(() => false))) return;
+    keep(known().filter((one) => one !== id));
+  });
+}
+
+let ending: Promise<unknown> | null = null;
+
+/** Resolves when what could be ended has been. */
+export async function endLeft(): Promise<void> {
+  if (!hasLocks()) return;
+  ending ??= Promise.all(known().filter((id) => id !== mine).map(endOne)).finally(() => {
+    ending = null;
+  });
+  await ending;
+}
