@@ -112,8 +112,9 @@ int postgres(const Arguments& arguments) {
   if (!options) return say(options.error());
   const int status = run(*options);
   if (status == kServerEnded) {
-    Terminal::say("the server has ended by itself; the end of its log says why (logfile, in the "
-                  "directory of the cluster)");
+    Terminal::say(
+        "the server has ended by itself; the end of its log says why (logfile, in the "
+        "directory of the cluster)");
   }
   return status;
 }

@@ -227,7 +227,7 @@ void Machine::leave(int status) {
   timer_.async_wait([this](const error_code& error) {
     if (!error) on_slow_end();
   });
-  if (!is_up_) wait_for_daemon();
+  if (was_up_ && !is_up_) wait_for_daemon();
   command("poweroff", {});
 }
 

@@ -14,8 +14,7 @@ namespace {
 constexpr char kEscape = '\x1d';  // Ctrl-]
 /// Whatever the guest's program was in the middle of: the ordinary screen, a cursor, no colours, no
 /// mouse, no bracketed paste; a new line.
-constexpr std::string_view kBackToNormal =
-    "\x1b[?1049l\x1b[?25h\x1b[m\x1b[?1000l\x1b[?2004l\n";
+constexpr std::string_view kBackToNormal = "\x1b[?1049l\x1b[?25h\x1b[m\x1b[?1000l\x1b[?2004l\n";
 constexpr std::size_t kReadBytes = 4096;
 
 }  // namespace

@@ -190,10 +190,7 @@ bool VhostDevice::handle(Message& message) {
     case kSetVringKick:
       return set_kick(message);
     case kSetVringCall:
-      std::uint64_t which;
-      if (!get(message.payload, which)) return false;
-      if ((which & kQueueMask) == 0 && !message.fds.empty()) call_ = std::move(message.fds.front());
-      return true;
+      return set_call(message);
     default:
       return false;
   }
@@ -246,6 +243,13 @@ bool VhostDevice::set_kick(Message& message) {
   kick_.assign(message.fds.front().release());
   wait_for_kick();
   drain();
+  return true;
+}
+
+bool VhostDevice::set_call(Message& message) {
+  std::uint64_t which = 0;
+  if (!get(message.payload, which)) return false;
+  if ((which & kQueueMask) == 0 && !message.fds.empty()) call_ = std::move(message.fds.front());
   return true;
 }
 

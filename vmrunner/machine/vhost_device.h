@@ -50,6 +50,7 @@ class VhostDevice : public std::enable_shared_from_this<VhostDevice> {
   [[nodiscard]] bool set_regions(const std::string& payload);
   [[nodiscard]] bool set_addresses(const std::string& payload);
   [[nodiscard]] bool set_kick(Message& message);
+  [[nodiscard]] bool set_call(Message& message);
   [[nodiscard]] bool stop_queue(const std::string& payload);
   [[nodiscard]] bool reply(std::uint32_t request, const std::string& payload);
   [[nodiscard]] std::optional<std::uint64_t> guest_address(std::uint64_t qemu) const;
