@@ -41,6 +41,10 @@ export class Browser {
     return Object.assign(page, { problems });
   }
 
+  async closePages() {
+    for (const page of this.context.pages()) await page.close();
+  }
+
   async stop() {
     await this.context.close();
     fs.rmSync(this.profile, { recursive: true, force: true });

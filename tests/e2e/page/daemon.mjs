@@ -1,5 +1,6 @@
-// A daemon on a volume in a directory, mounted, with its web door; killed and started again at will
-// behind a relay whose address stays the same and whose connections can be cut.
+// A daemon on a new volume, mounted, with its web door; killed and started again at will behind a
+// relay whose address stays the same and whose connections can be cut. The volume is in the S3 server
+// of the environment (scripts/s3-server.sh) if there is one, unless STORE=file.
 import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
@@ -9,6 +10,30 @@ import path from "node:path";
 const READY = / ready web http:\/\/127\.0\.0\.1:(\d+)/;
 const START_MS = 60_000;
 
+/** [storage], and how to reach it. */
+function storage(work, name) {
+  const { STORE, CAIRN_TEST_S3_ENDPOINT: endpoint } = process.env;
+  if (STORE === "file" || !endpoint) return `[storage]\nurl = "file://${work}/bucket"`;
+  return `[storage]
+url = "s3://${process.env.CAIRN_TEST_S3_BUCKET}/${name}"
+[aws]
+endpoint = "${endpoint}"
+region = "us-east-1"
+access_key_id = "${process.env.CAIRN_TEST_S3_ACCESS_KEY}"
+secret_access_key = "${process.env.CAIRN_TEST_S3_SECRET_KEY}"
+allow_http = true`;
+}
+
+const REQUEST_LINE = /^(GET|POST|HEAD) [^\r\n]+ HTTP\/1\.1\r\n/;
+
+/** A request's beginning with what a proxy adds. */
+function asProxied(bytes) {
+  const line = REQUEST_LINE.exec(bytes.subarray(0, 2000).toString("latin1"))?.[0];
+  if (!line) return bytes;
+  const added = `${line}X-Forwarded-For: 10.0.0.7\r\n`;
+  return Buffer.concat([Buffer.from(added, "latin1"), bytes.subarray(line.length)]);
+}
+
 /** Hands connections on, to whatever port the daemon has by then. */
 export class Relay {
   static async listen() {
@@ -16,6 +41,7 @@ export class Relay {
     relay.target = 0;
     relay.pairs = new Set();
     relay.sentBytes = 0;
+    relay.isProxy = false; // true: who connects is a stranger to the daemon, and not root
     relay.server = net.createServer((socket) => relay.accept(socket));
     await new Promise((resolve) => relay.server.listen(0, "127.0.0.1", resolve));
     relay.port = relay.server.address().port;
@@ -37,7 +63,7 @@ export class Relay {
     onward.on("data", (bytes) => {
       this.sentBytes += bytes.length;
     });
-    socket.pipe(onward);
+    socket.on("data", (bytes) => onward.write(this.isProxy ? asProxied(bytes) : bytes));
     onward.pipe(socket);
   }
 
@@ -56,23 +82,24 @@ export class Relay {
 }
 
 export class Daemon {
-  /** `settings` goes into [servers.webui]. */
-  static async start({ program = process.env.CAIRN, settings = "", mount = true } = {}) {
+  /** `settings` goes into [servers.webui]; `isProxied`: nobody is trusted without a password. */
+  static async start({ program = process.env.CAIRN, settings = "", mount = true, isProxied = false } = {}) {
     const daemon = new Daemon();
     daemon.program = program;
     daemon.work = fs.mkdtempSync(path.join(os.tmpdir(), "cairn-page."));
-    daemon.name = `page-${process.pid}-${path.basename(daemon.work).slice(-6)}`;
+    daemon.name = `page-${process.pid}-${path.basename(daemon.work).slice(-6).toLowerCase()}`;
     daemon.mnt = path.join(daemon.work, "mnt");
     fs.mkdirSync(daemon.mnt);
     daemon.mount = mount;
     daemon.relay = await Relay.listen();
+    daemon.relay.isProxy = isProxied;
     daemon.url = `http://127.0.0.1:${daemon.relay.port}`;
     daemon.config = path.join(daemon.work, "cairn.toml");
     const guest = process.env.CAIRN_GUEST_OUT; // another image than that of build/guest
-    const text = `[storage]
-url = "file://${daemon.work}/bucket"
+    daemon.cache = path.join(daemon.work, "cache");
+    const text = `${storage(daemon.work, daemon.name)}
 [cache]
-dir = "${daemon.work}/cache"
+dir = "${daemon.cache}"
 [servers.webui]
 addresses = ["127.0.0.1:0"]
 hosts = ["127.0.0.1:${daemon.relay.port}"]
@@ -109,11 +136,17 @@ ${settings}
     }
   }
 
-  /** Ends it as `signal` does, and starts it again. */
-  async restart(signal = "SIGTERM") {
+  /** Ends it as `signal` does. */
+  async end(signal) {
     this.process.kill(signal);
     await this.ended;
     if (this.mount) spawnSync("umount", ["-l", this.mnt], { stdio: "ignore" });
+  }
+
+  /** Ends it as `signal` does, and starts it again; without a cache all that it has is the bucket. */
+  async restart(signal = "SIGTERM", { emptyCache = false } = {}) {
+    await this.end(signal);
+    if (emptyCache) fs.rmSync(this.cache, { recursive: true });
     await this.launch();
   }
 
@@ -123,9 +156,7 @@ ${settings}
 
   async stop() {
     this.relay.close();
-    this.process.kill("SIGTERM");
-    await this.ended;
-    if (this.mount) spawnSync("umount", ["-l", this.mnt], { stdio: "ignore" });
+    await this.end("SIGTERM");
     fs.rmSync(this.work, { recursive: true, force: true });
   }
 }

@@ -7,6 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { Daemon } from "./daemon.mjs";
+import { messagesOfList } from "./figures.mjs";
 import { NodeMachine } from "./node_machine.mjs";
 
 let daemon;
@@ -135,6 +136,14 @@ test("a machine is saved on the volume itself and brought back from there", asyn
   assert.equal(fs.statSync(onMount(".cairn/machine-state")).mode & 0o777, 0o600);
   await machine.keeper.restoreFromVolume("volume", 0);
   assert.equal(await machine.run("cat /run/note; ls -d /mnt/.cairn"), "kept\n/mnt/.cairn");
+  await machine.stop();
+});
+
+test("ls -l of 100 files that are not known yet takes at most 250 messages", async () => {
+  const machine = await boot();
+  const messages = await messagesOfList(machine, "/mnt/hundred");
+  console.log(`ls -l of 100 files: ${messages} messages`);
+  assert.ok(messages <= 250, `${messages} messages`);
   await machine.stop();
 });
 

@@ -1,14 +1,16 @@
 // The page's machine in Node: the same TypeScript, without a browser.
+import { webcrypto } from "node:crypto";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { importMachine } from "../../../web/scripts/node.mjs";
 
+globalThis.crypto ??= webcrypto; // Node 18 has it under this name alone
 const web = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../../web");
 const require = createRequire(path.join(web, "package.json"));
 const { WebSocket } = require("ws");
-const { Host, Keeper, SUBPROTOCOL } = await importMachine();
+const { endSession, Host, Keeper, SUBPROTOCOL } = await importMachine();
 const wasm = new WebAssembly.Module(
   fs.readFileSync(path.join(web, "node_modules/v86/build/v86.wasm")),
 );
@@ -16,6 +18,7 @@ const v86Version = JSON.parse(
   fs.readFileSync(path.join(web, "node_modules/v86/package.json"), "utf8"),
 ).version.split("+")[0];
 
+const CLOSE_GOING_AWAY = 1001;
 const SETTINGS = {
   memoryMib: 0, cold: false, root: "", cache: "mmap", uid: 0, gid: 0, size: { cols: 100, rows: 30 },
 };
@@ -30,12 +33,14 @@ export class NodeMachine {
     const open = (...words) => {
       const socket = new WebSocket(socketUrl, ...words);
       socket.on("error", () => {});
+      this.socket = socket;
       return socket;
     };
     const decoders = this.screens.map(() => new TextDecoder());
+    this.openSocket = () => open(SUBPROTOCOL);
     this.host = new Host({
       vmUrl: `${url}/vm/`,
-      openSocket: () => open(SUBPROTOCOL),
+      openSocket: this.openSocket,
       wasm: async (imports) => (await WebAssembly.instantiate(wasm, imports)).exports,
       v86Version,
       events: {
@@ -67,6 +72,23 @@ export class NodeMachine {
 
   get counts() {
     return this.host.carrier.client.counts;
+  }
+
+  /** What its session is named by at the server. */
+  get session() {
+    return this.host.carrier.client.id;
+  }
+
+  /** As a browser ends a page that is closed: nothing of it says goodbye but the socket. */
+  async leave() {
+    const { socket } = this;
+    socket.close = () => WebSocket.prototype.close.call(socket, CLOSE_GOING_AWAY);
+    await this.host.discard(false);
+  }
+
+  /** As a page does with what an earlier one has left. */
+  async endSession(id) {
+    if (!(await endSession(this.openSocket, id))) throw new Error("the server does not answer");
   }
 
   async stop() {

@@ -1,10 +1,12 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { phase } from "../app/machine";
 import { logIn, session } from "../app/session";
 
 export function LoginView() {
   const [error, setError] = useState("");
   const [isBusy, setBusy] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
   const submit = async () => {
     setBusy(true);
     setError("");
@@ -40,6 +42,9 @@ export function LoginView() {
         }}
       >
         <h1>Cairn</h1>
+        {phase.value !== "off" && (
+          <p>Your login has ended, or the server was restarted. The machine waits, and goes on.</p>
+        )}
         <input class="hidden" type="text" autocomplete="username" value="cairn" readOnly tabIndex={-1} aria-hidden="true" />
         <label class="field">
           <span>Password</span>
@@ -48,7 +53,6 @@ export function LoginView() {
             type="password"
             autocomplete="current-password"
             required
-            autofocus
             aria-describedby={error ? "login-error" : undefined}
             aria-invalid={error !== ""}
           />
