@@ -95,6 +95,12 @@ found=$(timeout 180 node "$here/vm_browser.mjs" "$url" \
 expect "what the browser's machine finds" "$found" "$rows first true"
 database
 expect "and this one afterwards" "$(query "$counts")" "$rows first true"
+
+say "a machine that died, and the next one that waits for its lock"
+kill_hard pg
+database --wait 60
+grep -q 'waiting for it' "$work/pg.log" || fail "it does not say that it waits"
+expect "what it finds" "$(query "$counts")" "$rows first true"
 stop pg
 
 if [ "$FULL" = 1 ]; then

@@ -43,9 +43,11 @@ def expect_status(pid, expected):
 
 
 def main():
+    start = time.monotonic()
     pid, terminal = begin()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
     expect(terminal, b"$")
+    print(f"-- a prompt on the volume after {(time.monotonic() - start) * 1000:.0f} ms")
     os.write(terminal, b"echo answer-$((6*7))\n")
     expect(terminal, b"answer-42")
     os.write(terminal, b"stty size\n")

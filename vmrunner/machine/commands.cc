@@ -23,6 +23,7 @@ struct Arguments {
   std::vector<std::string> forwards, environment;
   std::string server = "postgres";
   std::vector<std::uint16_t> server_ports;
+  unsigned wait_s = 0;
 };
 
 int say(const Error& error) {
@@ -99,7 +100,11 @@ Result<RunOptions> postgres_options(const Arguments& arguments) {
   const std::string data = ours ? "/mnt/pgdata" : "/mnt/" + name + "-data";
   options.environment.emplace_back("PGDATA", arguments.data.empty() ? data : arguments.data);
   options.environment.emplace_back("CAIRN_CONNECTIONS", connections);
+  // A machine that died keeps its lock until its session is over.
   options.command =
+      "n=0; while [ $n -lt " + std::to_string(arguments.wait_s) +
+      " ] && [ \"$(pg status)\" = elsewhere ]; do [ $n != 0 ] || "
+      "echo 'pg: another machine has the cluster; waiting for it' >&2; n=$((n+1)); sleep 1; done; "
       "pg start >&2 || exit 1; printf %s \"$CAIRN_CONNECTIONS\"; "
       "while pg status >/dev/null; do sleep 2; done; exit " +
       std::to_string(kServerEnded);
@@ -210,6 +215,8 @@ int run_command(int argc, char** argv) {
                            "of this machine, 0 for any (default 5432); once for each that the "
                            "server has");
   postgres_app->add_option("--data", arguments.data, "the cluster (default /mnt/pgdata)");
+  postgres_app->add_option("--wait", arguments.wait_s,
+                           "seconds to wait while another machine has the cluster (default 0)");
   postgres_app->add_option("--server", arguments.server,
                            "another one of the family, which postgres.sh has added to the image");
   CLI::App* const image_app = app.add_subcommand("image", "about the guest's image");
