@@ -10,8 +10,7 @@ std::uint64_t Arena::append(ByteView bytes) {
   const std::uint64_t start = size_;
   while (!bytes.empty()) {
     const std::size_t within = size_ % frame_bytes_;
-    // Not zeroed: pages that nobody fills are never touched.
-    if (within == 0) frames_.emplace_back(new std::uint8_t[frame_bytes_]);
+    if (within == 0) frames_.push_back(blocks_.take());
     const std::size_t count = std::min(bytes.size(), frame_bytes_ - within);
     std::memcpy(frames_.back().get() + within, bytes.data(), count);
     bytes = bytes.subspan(count);

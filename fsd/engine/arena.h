@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "fsd/base/block_pool.h"
 #include "fsd/base/bytes.h"
 
 namespace cairn::engine {
@@ -13,7 +14,9 @@ namespace cairn::engine {
 /// Threads: core while open; any, for reading, once sealed.
 class Arena {
  public:
-  explicit Arena(std::size_t frame_bytes) : frame_bytes_(frame_bytes) {}
+  /// A frame is a block of the pool.
+  explicit Arena(BlockPool blocks)
+      : blocks_(std::move(blocks)), frame_bytes_(blocks_.block_bytes()) {}
 
   /// Offset of the first byte.
   std::uint64_t append(ByteView bytes);
@@ -26,9 +29,10 @@ class Arena {
   [[nodiscard]] SharedBytes share_frame(std::size_t index) const;
 
  private:
+  BlockPool blocks_;
   std::size_t frame_bytes_;
   std::uint64_t size_ = 0;
-  std::vector<std::shared_ptr<std::uint8_t[]>> frames_;
+  std::vector<BlockPool::Block> frames_;
 };
 
 }  // namespace cairn::engine

@@ -3,6 +3,7 @@
 #include "fsd/base/log.h"
 #include "fsd/engine/fenced.h"
 #include "fsd/engine/index_loader.h"
+#include "fsd/engine/limits.h"
 #include "fsd/engine/protocol_rules.h"
 #include "fsd/format/keys.h"
 
@@ -29,7 +30,8 @@ Engine::Engine(LogAccess access, Options options)
       checkpointer_(access, reader_, feeder_, options_.compression,
                     {.on_failed = [this](Error error) { fail(std::move(error)); }}),
       cache_(options_.cache_bytes),
-      frames_(access.runtime, access.store, access.sealer, cache_,
+      blocks_(access.parameters.frame_bytes, kIdleFrameBytesMax),
+      frames_(access.runtime, access.store, access.sealer, blocks_, cache_,
               [this](Seq segment) { return find_frames(segment); }),
       reaper_(access.runtime, access.store, *this, options_.reap_grace) {}
 
@@ -61,7 +63,7 @@ Task<Result<void>> Engine::start(OpenedLog opened) {
 
 void Engine::begin_segment() {
   open_.id = format::SegmentId::random(access_.runtime.random);
-  open_.arena = std::make_shared<Arena>(access_.parameters.frame_bytes);
+  open_.arena = std::make_shared<Arena>(blocks_);
   open_.keys.clear();
   open_.batch_bytes = 0;
 }
@@ -145,7 +147,7 @@ void Engine::arm_commit_timer() {
   commit_timer_ = access_.runtime.timers.schedule(options_.commit_interval, [this] {
     commit_timer_set_ = false;
     if (failure_ || stopping_ || open_.empty()) return;
-    if (writer_.has_room()) {
+    if (writer_.has_room(open_.bytes())) {
       seal(false);
     } else {
       arm_commit_timer();

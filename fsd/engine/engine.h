@@ -111,6 +111,7 @@ class Engine final : public Volume {
     std::vector<Overlay::Map::const_iterator> keys;  // in the overlay; each once
     std::size_t batch_bytes = 0;
     [[nodiscard]] bool empty() const { return keys.empty() && arena->size() == 0; }
+    [[nodiscard]] std::uint64_t bytes() const { return arena->size() + batch_bytes; }
   };
   Engine(LogAccess access, Options options);
   Task<Result<void>> start(OpenedLog opened);
@@ -140,6 +141,7 @@ class Engine final : public Volume {
   Checkpointer checkpointer_;
   SegmentAccounts accounts_;
   FrameCache cache_;
+  BlockPool blocks_;
   FrameReader frames_;
   Reaper reaper_;
   OpenSegment open_;

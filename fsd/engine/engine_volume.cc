@@ -40,7 +40,7 @@ Task<Result<void>> Engine::admit(std::size_t data_bytes) {
       }
     } else if (!open_is_full(data_bytes)) {
       co_return Result<void>();
-    } else if (writer_.has_room()) {
+    } else if (writer_.has_room(open_.bytes())) {
       seal(false);
     } else {
       const Counted waiting(writers_waiting_);

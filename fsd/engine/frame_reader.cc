@@ -39,7 +39,8 @@ constexpr std::uint64_t kReadAheadGetsMin = 8;  // side by side, also where memo
 constexpr std::uint64_t kNeighbourBytes = (512U << 10) + (64U << 10);
 constexpr std::uint64_t kOpenInlineBytes = 64U << 10;  // before compression
 constexpr std::uint64_t kPoolPieceBytes = 256U << 10;
-constexpr std::uint64_t kPoolPieceInPlaceBytes = 1U << 20;  // checksums alone
+constexpr std::uint64_t kPoolPieceInPlaceBytes = 1U << 20;     // checksums alone
+constexpr std::uint64_t kInPlaceBytesMin = kGetBytes / 4 * 3;  // of a GET, as stored
 constexpr std::size_t kLostRemembered = 1024;
 
 /// Copies what a frame has of the bytes [from.offset, + into.size()).
@@ -73,23 +74,25 @@ bool all_lie_open(const format::FrameTable& table, std::uint32_t first, std::uin
 
 /// One GET and what becomes of it. Shared by the coroutine that runs it and all who wait for it.
 struct FrameReader::Fetch {
-  Fetch(Table t, Run r, const format::Sealer& sealer)
+  Fetch(Table t, Run r, const format::Sealer& sealer, BlockPool pool)
       : table(std::move(t)),
         run(r),
+        blocks(std::move(pool)),
         range(table->stored_range(r.first, r.end - r.first)),
         opener(format::frame_sealer(*table, sealer)),
         plain_bytes(plain_bytes_of(*table, r.first, r.end)),
-        in_place(all_lie_open(*table, r.first, r.end, opener)),
+        in_place(range.length >= kInPlaceBytesMin && all_lie_open(*table, r.first, r.end, opener)),
         frames(r.end - r.first),
         wanted(r.end - r.first) {}
 
   [[nodiscard]] SharedBytes& bytes(std::uint32_t frame) { return frames[frame - run.first]; }
   [[nodiscard]] FrameKey key(std::uint32_t frame) const { return {table->id, frame}; }
   void open_frames(format::StoredRange body_range, const SharedBytes& body, Run part);
-  [[nodiscard]] SharedBytes open_frame(std::uint32_t frame, const SharedBytes& stored) const;
+  [[nodiscard]] SharedBytes open_frame(std::uint32_t frame, const SharedBytes& stored);
 
   const Table table;
   const Run run;
+  BlockPool blocks;
   const format::StoredRange range;
   const format::ObjectSealer opener;
   const std::uint64_t plain_bytes;
@@ -118,27 +121,31 @@ void FrameReader::Fetch::open_frames(format::StoredRange body_range, const Share
 }
 
 /// The frame, or nothing if it is damaged.
-SharedBytes FrameReader::Fetch::open_frame(std::uint32_t frame, const SharedBytes& stored) const {
+SharedBytes FrameReader::Fetch::open_frame(std::uint32_t frame, const SharedBytes& stored) {
   if (in_place) {
     const auto plain = format::open_frame_in_place(*table, frame, stored.view(), opener);
     return plain ? stored.slice(0, plain->size()) : SharedBytes();
   }
   const std::size_t size = table->plain_bytes(frame);
-  auto memory = std::make_shared_for_overwrite<std::uint8_t[]>(size);
+  auto memory = size == blocks.block_bytes() ? blocks.take()
+                                             : std::make_shared_for_overwrite<std::uint8_t[]>(size);
   const MutableByteView plain(memory.get(), size);
   if (!format::open_frame(*table, frame, stored.view(), opener, plain)) return {};
   return {std::move(memory), plain};
 }
 
 FrameReader::FrameReader(Runtime& runtime, object_store::ObjectStore& store, format::Sealer sealer,
-                         FrameCache& cache, FrameTables::Find find_table)
-    : FrameReader(runtime, store, std::move(sealer), cache, std::move(find_table), Options()) {}
+                         BlockPool blocks, FrameCache& cache, FrameTables::Find find_table)
+    : FrameReader(runtime, store, std::move(sealer), std::move(blocks), cache,
+                  std::move(find_table), Options()) {}
 
 FrameReader::FrameReader(Runtime& runtime, object_store::ObjectStore& store, format::Sealer sealer,
-                         FrameCache& cache, FrameTables::Find find_table, Options options)
+                         BlockPool blocks, FrameCache& cache, FrameTables::Find find_table,
+                         Options options)
     : runtime_(runtime),
       store_(store),
       sealer_(std::move(sealer)),
+      blocks_(std::move(blocks)),
       cache_(cache),
       tables_(std::move(find_table), options.table_bytes_max),
       options_(options) {}
@@ -280,7 +287,7 @@ void FrameReader::demand(const Table& table, Run run, std::vector<Wait>& waits) 
 /// Begins a GET: for reading if something is `wanted`, else ahead of it.
 FrameReader::FetchPtr FrameReader::start_fetch(const Table& table, Run run, Run wanted) {
   CHECK(gate_.enter());
-  auto fetch = std::make_shared<Fetch>(table, run, sealer_);
+  auto fetch = std::make_shared<Fetch>(table, run, sealer_, blocks_);
   fetch->read_ahead = wanted.first == wanted.end;
   for (std::uint32_t frame = run.first; frame < run.end; ++frame) {
     fetch->wanted[frame - run.first] = frame >= wanted.first && frame < wanted.end;

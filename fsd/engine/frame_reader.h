@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "fsd/base/block_pool.h"
 #include "fsd/base/bytes.h"
 #include "fsd/base/result.h"
 #include "fsd/base/task.h"
@@ -47,9 +48,9 @@ class FrameReader {
   };
 
   FrameReader(Runtime& runtime, object_store::ObjectStore& store, format::Sealer sealer,
-              FrameCache& cache, FrameTables::Find find_table);
+              BlockPool blocks, FrameCache& cache, FrameTables::Find find_table);
   FrameReader(Runtime& runtime, object_store::ObjectStore& store, format::Sealer sealer,
-              FrameCache& cache, FrameTables::Find find_table, Options options);
+              BlockPool blocks, FrameCache& cache, FrameTables::Find find_table, Options options);
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
   ~FrameReader();
@@ -107,6 +108,7 @@ class FrameReader {
   Runtime& runtime_;
   object_store::ObjectStore& store_;
   const format::Sealer sealer_;
+  const BlockPool blocks_;
   FrameCache& cache_;
   FrameTables tables_;
   const Options options_;

@@ -30,6 +30,9 @@ inline constexpr std::size_t kOverlayBytesMax = 48U << 20;
 /// Durable batches are applied to the index when this much waits, or after this time.
 inline constexpr std::size_t kApplyBytes = 2U << 20;
 inline constexpr Duration kApplyDelay = milliseconds(500);
+/// Memory of frames that nobody holds and that is kept for the next ones: what bulk writing takes
+/// and gives back at a time.
+inline constexpr std::size_t kIdleFrameBytesMax = 16U << 20;
 /// A checkpoint is written after this much of the log.
 inline constexpr std::uint64_t kCheckpointBatchBytes = 16U << 20;
 inline constexpr std::uint64_t kCheckpointSegments = 512;

@@ -65,7 +65,7 @@ class LinkRate {
   /// Data bytes at which a segment is sealed though nobody waits for it.
   [[nodiscard]] std::size_t seal_bytes() const {
     return std::clamp(at_rate(kSealTarget), kSealBytesMin,
-                      std::min(kArenaBytesMax, window_bytes_ / 4));
+                      std::min(kArenaBytesMax, window_bytes_ / 8));
   }
   [[nodiscard]] double bytes_per_second() const { return bytes_per_second_; }
 

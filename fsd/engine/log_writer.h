@@ -55,8 +55,13 @@ class LogWriter {
   [[nodiscard]] format::SegmentId last_id() const { return tip_.last; }
   void submit(std::shared_ptr<Flight> flight);
 
-  /// A bulk segment may be submitted now without anybody having to wait long behind it.
-  [[nodiscard]] bool has_room() const { return in_flight_bytes_ < room(); }
+  /// A bulk segment of this size may be submitted now without anybody having to wait long behind
+  /// it.
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const {
+    // The next one fills meanwhile, and is to be within the window too.
+    return in_flight_bytes_ == 0 || (in_flight_bytes_ + bytes <= link_.in_flight_max() &&
+                                     in_flight_bytes_ + 2 * bytes <= options_.window_bytes);
+  }
   [[nodiscard]] std::size_t in_flight() const { return flights_.size(); }
   [[nodiscard]] std::size_t awaited_in_flight() const { return awaited_; }
   [[nodiscard]] std::uint64_t in_flight_bytes() const { return in_flight_bytes_; }
@@ -75,9 +80,6 @@ class LogWriter {
   Task<> drain();
 
  private:
-  [[nodiscard]] std::size_t room() const {
-    return std::min(link_.in_flight_max(), options_.window_bytes);
-  }
   [[nodiscard]] bool within_window(Seq seq) const;
   Task<> send(std::shared_ptr<Flight> flight);
   Task<> seal(std::shared_ptr<Flight> flight);

@@ -44,6 +44,9 @@ namespace {
 using MonotonicClock = std::chrono::steady_clock;
 using MonotonicTime = MonotonicClock::time_point;
 
+/// Memory of large answers that is kept for the next ones.
+constexpr std::size_t kIdleBodyBytesMax = 4U << 20;
+
 /// A socket of libcurl's that asio watches.
 struct Watch {
   Watch(boost::asio::io_context& io, curl_socket_t socket, bool own)
@@ -135,6 +138,7 @@ class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
   bool stopped_ = false;
   std::unordered_map<curl_socket_t, std::shared_ptr<Watch>> watches_;
   std::unordered_set<curl_socket_t> opened_;
+  BlockPool bodies_{ResponseBody::kBlockBytes, kIdleBodyBytesMax};
   std::vector<std::unique_ptr<CurlTransfer>> idle_;
   std::unordered_map<CurlTransfer*, std::unique_ptr<CurlTransfer>> active_;
   std::deque<Waiting> waiting_;  // past connections_max, in order of arrival
@@ -210,7 +214,7 @@ void CurlEngine::Impl::launch(Waiting waiting) {
     transfer = std::move(idle_.back());
     idle_.pop_back();
   }
-  transfer->prepare(std::move(waiting.request), std::move(waiting.done), options_);
+  transfer->prepare(std::move(waiting.request), std::move(waiting.done), options_, bodies_);
   CURL* easy = transfer->easy();
   curl_easy_setopt(easy, CURLOPT_SHARE, share_);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &Impl::on_open);

@@ -38,9 +38,10 @@ int parse_status(std::string_view line) {
 CurlTransfer::CurlTransfer() : easy_(curl_easy_init()) { CHECK(easy_ != nullptr); }
 
 void CurlTransfer::prepare(HttpRequest request, CurlEngine::Done done,
-                           const CurlEngine::Options& options) {
+                           const CurlEngine::Options& options, BlockPool& bodies) {
   request_ = std::move(request);
   response_ = {};
+  bodies_ = &bodies;
   done_ = std::move(done);
   headers_overflowed_ = body_overflowed_ = false;
   error_text_[0] = 0;
@@ -158,12 +159,12 @@ std::size_t CurlTransfer::on_body(char* bytes, std::size_t size, std::size_t cou
 }
 
 bool CurlTransfer::accept_body(std::string_view bytes) {
-  std::string& body = response_.body;
+  ResponseBody& body = response_.body;
   const std::size_t limit = response_.ok() ? request_.response_bytes_max : kErrorBodyBytesMax;
-  if (body.empty()) {
+  if (body.size() == 0) {
     // Room for all of it at once, if what is announced may be believed.
     const auto announced = parse_decimal(response_.find_header("content-length").value_or(""));
-    if (announced && *announced <= limit) body.reserve(*announced);
+    if (announced && *announced <= limit) body.reserve(*announced, *bodies_);
     if (announced && *announced > limit && response_.ok()) body_overflowed_ = true;
   }
   const std::size_t room = limit - body.size();

@@ -21,7 +21,9 @@ class CurlTransfer {
   CurlTransfer& operator=(const CurlTransfer&) = delete;
 
   /// Fills the handle for `request`. The engine sets what concerns sockets and sharing by itself.
-  void prepare(HttpRequest request, CurlEngine::Done done, const CurlEngine::Options& options);
+  /// `bodies` is a pool of ResponseBody::kBlockBytes, which outlives the transfer.
+  void prepare(HttpRequest request, CurlEngine::Done done, const CurlEngine::Options& options,
+               BlockPool& bodies);
   /// What came of it, after the handle has left the multi. Frees the request and its body.
   [[nodiscard]] Result<HttpResponse> finish(CURLcode code);
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
@@ -46,6 +48,7 @@ class CurlTransfer {
   std::unique_ptr<curl_slist, FreeList> header_list_;
   HttpRequest request_;
   HttpResponse response_;
+  BlockPool* bodies_ = nullptr;
   CurlEngine::Done done_;
   bool headers_overflowed_ = false;
   bool body_overflowed_ = false;

@@ -1,6 +1,7 @@
 #include "fsd/object_store/s3/http.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "fsd/base/check.h"
 
@@ -49,6 +50,37 @@ std::optional<std::string_view> HttpResponse::find_header(std::string_view name)
     return trimmed(line.substr(name.size() + 1));
   }
   return std::nullopt;
+}
+
+void ResponseBody::reserve(std::size_t bytes, BlockPool& blocks) {
+  if (bytes <= kBlockBytes && bytes >= kBlockBytes / 4 * 3) {
+    block_ = blocks.take();
+  } else {
+    text_.reserve(bytes);
+  }
+}
+
+void ResponseBody::append(std::string_view piece) {
+  if (block_ && size_ + piece.size() > kBlockBytes) {  // more than was announced
+    text_.assign(view());
+    block_.reset();
+  }
+  if (block_) {
+    std::memcpy(block_.get() + size_, piece.data(), piece.size());
+    size_ += piece.size();
+  } else {
+    text_.append(piece);
+  }
+}
+
+std::string_view ResponseBody::view() const {
+  return block_ ? as_string({block_.get(), size_}) : std::string_view(text_);
+}
+
+SharedBytes ResponseBody::take() && {
+  if (!block_) return SharedBytes::from(std::move(text_));
+  const ByteView bytes(block_.get(), size_);
+  return {std::move(block_), bytes};
 }
 
 }  // namespace cairn::object_store::s3

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fsd/base/block_pool.h"
 #include "fsd/base/bytes.h"
 #include "fsd/base/clock.h"
 
@@ -25,11 +26,34 @@ struct HttpRequest {
   Duration total_timeout{0};           // 0: only the engine's stall time-out ends it
 };
 
+/// The body of an answer while it comes in. One of about the size that bulk reads ask for lies in a
+/// block of a pool, and becomes the caller's without a copy.
+class ResponseBody {
+ public:
+  static constexpr std::size_t kBlockBytes = (2U << 20) + (64U << 10);
+
+  ResponseBody() = default;
+  explicit ResponseBody(std::string text) : text_(std::move(text)) {}
+
+  /// Before anything comes: this much is announced. `blocks` are of kBlockBytes.
+  void reserve(std::size_t bytes, BlockPool& blocks);
+  void append(std::string_view piece);
+  [[nodiscard]] std::size_t size() const { return block_ ? size_ : text_.size(); }
+  [[nodiscard]] std::string_view view() const;
+  operator std::string_view() const { return view(); }  // NOLINT: it is read as text everywhere
+  [[nodiscard]] SharedBytes take() &&;
+
+ private:
+  std::string text_;  // if there is no block
+  BlockPool::Block block_;
+  std::size_t size_ = 0;  // of what is in the block
+};
+
 /// What came back, whole. Headers are kept as text and searched when asked.
 struct HttpResponse {
   int status = 0;
   std::string headers;  // "Name: value\r\n" lines
-  std::string body;     // of an answer that is not 2xx: its beginning
+  ResponseBody body;    // of an answer that is not 2xx: its beginning
 
   /// The first header of this name (in lower case), without blanks around it.
   [[nodiscard]] std::optional<std::string_view> find_header(std::string_view name) const;

@@ -159,7 +159,7 @@ Result<Object> S3Store::object_of(const std::string& name, ByteRange range,
   } else if (range.offset != 0) {
     return refused("the store does not know ranges", name);
   }
-  object.body = SharedBytes::from(std::move(response.body));
+  object.body = std::move(response.body).take();
   return object;
 }
 

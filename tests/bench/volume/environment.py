@@ -1,11 +1,14 @@
 """What the measurements share: the store, daemons, mounts, and figures."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -72,6 +75,25 @@ class Environment:
         for line in out.splitlines():
             name, _, value = line.removeprefix("export ").partition("=")
             self.variables[name] = value
+
+    @contextlib.contextmanager
+    def distant_store(self, round_trip_ms):
+        """Inside of it, what is started reaches the store by a way that takes this long."""
+        near = self.variables["CAIRN_TEST_S3_ENDPOINT"]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        script = os.path.join(ROOT, "tests", "bench", "volume", "distant_link.py")
+        link = subprocess.Popen([sys.executable, script, str(port), near.rpartition(":")[2],
+                                 str(round_trip_ms / 2)], stdout=subprocess.PIPE)
+        try:
+            link.stdout.readline()
+            self.variables["CAIRN_TEST_S3_ENDPOINT"] = f"http://127.0.0.1:{port}"
+            yield
+        finally:
+            self.variables["CAIRN_TEST_S3_ENDPOINT"] = near
+            link.terminate()
+            link.wait()
 
     def close(self):
         for daemon in list(self.daemons):

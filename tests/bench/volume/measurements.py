@@ -67,6 +67,24 @@ def commit(env):
     yield Row("requests of 50 commits", f"{count} PUTs", "50", count == 50)
 
 
+def distant(env):
+    """The same where the store is as far away as S3 is from most of its users."""
+    round_trip_ms = 20
+    with env.distant_store(round_trip_ms):
+        volume = env.volume("distant")
+        volume.start()
+        timed_fsyncs(volume.path("warm"), 5)
+        bare, ours = [], []
+        for turn in range(2 if env.quick else 4):
+            ours += timed_fsyncs(volume.path("file"), 20)
+            bare += env.bare("put", f"distant-{turn}-", 4472, 21, 1)["microseconds"][1:]
+        volume.destroy()
+    ratio = median(ours) / median(bare)
+    yield Row(f"the same, store {round_trip_ms} ms away",
+              f"{median(ours) / 1e3:.1f} ms, bare PUT {median(bare) / 1e3:.1f} ms: {ratio:.2f}",
+              "<= 1.2 x", ratio <= 1.2)
+
+
 def parse_small(text):
     rates = {}
     for line in text.splitlines():
@@ -277,6 +295,6 @@ def memory(env):
                   peak <= limit)
 
 
-ALL = {"commit": commit, "small": small_uring, "small-readers": small_readers, "untar": untar,
-       "bulk": bulk, "cold": cold_small, "warm": warm, "start": start, "copying": copying,
-       "ninep": ninep, "memory": memory}
+ALL = {"commit": commit, "distant": distant, "small": small_uring, "small-readers": small_readers,
+       "untar": untar, "bulk": bulk, "cold": cold_small, "warm": warm, "start": start,
+       "copying": copying, "ninep": ninep, "memory": memory}

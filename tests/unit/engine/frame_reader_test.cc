@@ -35,7 +35,7 @@ class FrameReaderTest : public ::testing::Test {
   void make_reader(FrameReader::Options options) {
     stop();
     reader_.emplace(
-        sim_.runtime(), link_, sealer_, cache_,
+        sim_.runtime(), link_, sealer_, BlockPool(kFrame, kMiB), cache_,
         [this](Seq seq) -> Result<FrameTables::Table> {
           ++lookups_;
           const auto found = tables_.find(seq);
@@ -375,7 +375,7 @@ Task<> stop_reading(FrameReader* reader, std::promise<bool>* ended) {
 TEST_F(TinyCacheFrameReaderTest, OnRealThreadsEveryReaderSeesTheRightBytes) {
   const std::string data = put_segment(Seq(1), 4 * kMiB);
   RealRuntime real({.io_threads = 1, .pool_threads = 3});
-  FrameReader reader(real.runtime(), memory_, sealer_, cache_,
+  FrameReader reader(real.runtime(), memory_, sealer_, BlockPool(kFrame, kMiB), cache_,
                      [&](Seq seq) -> Result<FrameTables::Table> { return tables_.at(seq); });
   std::vector<std::promise<bool>> ended(4);
   for (std::size_t i = 0; i < ended.size(); ++i) {

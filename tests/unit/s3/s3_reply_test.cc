@@ -52,7 +52,7 @@ TEST(ErrorOf, MapsStatusAndCodeToWhatACallerMustTellApart) {
     HttpResponse response;
     response.status = test.status;
     if (*test.code != 0) {
-      response.body = "<Error><Code>" + std::string(test.code) + "</Code></Error>";
+      response.body = ResponseBody("<Error><Code>" + std::string(test.code) + "</Code></Error>");
     }
     const Error error = error_of(response, "GET some/key");
     EXPECT_TRUE(is(error, test.meaning))
@@ -63,7 +63,8 @@ TEST(ErrorOf, MapsStatusAndCodeToWhatACallerMustTellApart) {
 TEST(ErrorOf, NamesRequestStatusAndTheStoresWords) {
   HttpResponse response;
   response.status = 403;
-  response.body = "<Error><Code>AccessDenied</Code><Message>not\nyou</Message></Error>";
+  response.body =
+      ResponseBody("<Error><Code>AccessDenied</Code><Message>not\nyou</Message></Error>");
   EXPECT_EQ(*error_of(response, "PUT a/b").detail, "PUT a/b answers 403 AccessDenied: not you");
 }
 
@@ -74,8 +75,8 @@ TEST(ErrorOf, NamesTheRegionThatTheStoreSays) {
   EXPECT_THAT(*error_of(response, "GET a").detail, HasSubstr("'eu-west-3'"));
   response.status = 400;
   response.headers.clear();
-  response.body =
-      "<Error><Code>AuthorizationHeaderMalformed</Code><Region>us-west-2</Region></Error>";
+  response.body = ResponseBody(
+      "<Error><Code>AuthorizationHeaderMalformed</Code><Region>us-west-2</Region></Error>");
   const Error error = error_of(response, "GET a");
   EXPECT_TRUE(is(error, StoreErrc::kBadRequest));
   EXPECT_THAT(*error.detail, HasSubstr("'us-west-2'"));
@@ -92,7 +93,7 @@ TEST(ErrorOf, TakesNoHarmFromWhatIsNoXml) {
         std::string("\xff\xfe"), deep, bomb, std::string("<<<<>>>>&&&&")}) {
     HttpResponse response;
     response.status = 500;
-    response.body = body;
+    response.body = ResponseBody(body);
     const Error error = error_of(response, "GET a");
     EXPECT_TRUE(is(error, StoreErrc::kUnavailable));
     EXPECT_LT(error.detail->size(), 700U);
@@ -159,6 +160,36 @@ TEST(BareEtag, LosesItsQuotes) {
   EXPECT_EQ(bare_etag("W/\"abc\""), "abc");
   EXPECT_EQ(bare_etag("\""), "\"");
   EXPECT_EQ(bare_etag(""), "");
+}
+
+TEST(ResponseBody, IsTheSameWhetherItLiesInABlockOrNot) {
+  BlockPool blocks(ResponseBody::kBlockBytes, 0);
+  const std::string piece(300'000, 'p');
+  for (const std::size_t announced : {std::size_t{100}, std::size_t{2'000'000},
+                                      ResponseBody::kBlockBytes, ResponseBody::kBlockBytes + 1}) {
+    ResponseBody body;
+    body.reserve(announced, blocks);
+    std::string expected;
+    // Up to more than was announced, and more than a block holds.
+    while (expected.size() <= ResponseBody::kBlockBytes) {
+      body.append(piece);
+      expected += piece;
+      EXPECT_EQ(body.view(), expected);
+      EXPECT_EQ(body.size(), expected.size());
+    }
+    EXPECT_EQ(as_string(std::move(body).take().view()), expected);
+  }
+}
+
+TEST(ResponseBody, OfALargeReadBecomesTheCallersWithoutACopy) {
+  BlockPool blocks(ResponseBody::kBlockBytes, 0);
+  ResponseBody body;
+  body.reserve(2'000'000, blocks);
+  body.append(std::string(2'000'000, 'x'));
+  const char* where = body.view().data();
+  const SharedBytes taken = std::move(body).take();
+  EXPECT_EQ(as_string(taken.view()).data(), where);
+  EXPECT_EQ(blocks.counters().used, 1U);
 }
 
 TEST(HttpResponse, FindsHeadersWhateverTheirCase) {
