@@ -135,6 +135,10 @@ say "what cannot be"
 gives 125 'no connection' "$vm" run --url ws://127.0.0.1:1 --image "$IMAGE" --exec true
 gives 125 'no connection' "$vm" run --url ws://no-such-host.invalid --image "$IMAGE" --exec true
 gives 125 'no such WebSocket' "$vm" run --url "$url/none" --image "$IMAGE" --exec true
+got=0
+machine --memory 1000 --exec true 2>"$work/said" || got=$?
+expect "the status of a wrong option" "$got" 125
+grep -q 'not in range' "$work/said" || fail "it does not say what is wrong with the option"
 gives 125 'begins with ws://' "$vm" run --url nonsense --image "$IMAGE" --exec true
 gives 125 'no guest image' "$vm" run --url "$url" --image "$work" --exec true
 gives 125 'QEMU is missing' env PATH="$work" "$vm" run --url "$url" --image "$IMAGE" --exec true

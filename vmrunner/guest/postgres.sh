@@ -193,6 +193,9 @@ add_to_image() {
 # Where others may go, too: the cluster is made by an ordinary user.
 work=$(mktemp -d "${TMPDIR:-/tmp}/cairn-guest.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+# Released sources come with what bison and flex make of theirs; those from a repository do not.
+[ -z "$source" ] || [ -e "$source/src/backend/parser/gram.c" ] || need bison flex
+[ -z "$source" ] || [ -e "$source/configure" ] || fail "$source is no source tree with a configure"
 initdb_options="--username=postgres $INITDB"
 libraries=
 # shellcheck disable=SC2086

@@ -174,8 +174,9 @@ void add_machine_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--token-file", arguments.token_file, "a file with it in its first line");
   app.add_option("--ca-file", run.ca_file, "with wss: whom to believe, instead of the system's");
   app.add_option("--image", run.image, "the guest's image (default: built here, or installed)");
-  app.add_option("--memory", run.memory_mib, "MiB of the machine (default 128)")
-      ->check(CLI::Range(64U, 3072U));
+  app.add_option("--memory", run.memory_mib,
+                 "MiB of the machine (default 128); no more than its 32-bit kernel can use")
+      ->check(CLI::Range(64U, 896U));
   app.add_option("--accel", arguments.accelerator, "auto, kvm or tcg (default auto)")
       ->check(CLI::IsMember({"auto", "kvm", "tcg"}));
   app.add_option("--forward", arguments.forwards,
@@ -228,7 +229,11 @@ int run_command(int argc, char** argv) {
   for (CLI::App* one : {info, verify}) {
     one->add_option("--image", arguments.run.image, "its directory");
   }
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kRunnerFailed;  // asked for help, or to be corrected
+  }
   if (run_app->parsed()) return run(arguments, command->count() > 0);
   if (postgres_app->parsed()) return postgres(arguments);
   if (build->parsed()) return image_build(build->remaining());

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { kKernelsTurn = 5000 };  // us
+
 static struct {
   pid_t pid;
   time_t started;
@@ -87,6 +89,8 @@ static void run_shell(int index) {
     mode.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN;
     tcsetattr(fd, TCSANOW, &mode);
   }
+  // A thread of the kernel's sets the size that the device has told, which is none: it goes first.
+  usleep(kKernelsTurn);
   if (shells[index].size.ws_col) ioctl(fd, TIOCSWINSZ, &shells[index].size);
   (void)!fchown(fd, settings.uid, 5);
   fchmod(fd, 0620);
