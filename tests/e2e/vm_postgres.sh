@@ -1,15 +1,18 @@
 #!/bin/bash
 # PostgreSQL in the machine of cairn-vm, with clients on this one: pgbench while the daemon is
 # killed and restarted, then the machine and the cache are lost, and the browser's machine opens
-# the cluster. FULL=1: longer.
+# the cluster. On the S3 server of the environment, if there is one. FULL=1: longer.
 . "$(dirname "$0")/vm_lib.sh" "$@"
 for tool in psql pgbench node; do
   command -v "$tool" >/dev/null || fail "$tool is missing"
 done
 
-cat >"$work/c.toml" <<TOML
-[storage]
-url = "file://$work/bucket"
+if [ -n "${CAIRN_TEST_S3_ENDPOINT:-}" ]; then
+  s3_config "$work/c.toml" "vm-postgres-$$"
+else
+  printf '[storage]\nurl = "file://%s"\n' "$work/bucket" >"$work/c.toml"
+fi
+cat >>"$work/c.toml" <<TOML
 [servers.webui]
 resume_grace_s = 10
 uid = 1000
