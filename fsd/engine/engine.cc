@@ -26,7 +26,7 @@ Engine::Engine(LogAccess access, Options options)
                .compression = options_.compression},
               {.on_durable = [this](Flight& flight) { on_durable(flight); },
                .on_failed = [this](Error error) { fail(std::move(error)); },
-               .on_trouble = [this](const Error& error) { on_trouble(error); }}),
+               .on_trouble = [this] { on_trouble(); }}),
       checkpointer_(access, reader_, feeder_, options_.compression,
                     {.on_failed = [this](Error error) { fail(std::move(error)); }}),
       cache_(options_.cache_bytes),
@@ -134,11 +134,10 @@ void Engine::fail(Error error) {
   if (options_.on_failed) options_.on_failed(std::move(error));
 }
 
-// Only with storage.soft_timeout_s set does the store ever give up on a segment. It is sent again
-// and again all the same, but whoever waits now is told.
-void Engine::on_trouble(const Error& error) {
+// With storage.soft_timeout_s set, or if the store refuses the segment, whoever waits now is told.
+// It is sent again and again all the same.
+void Engine::on_trouble() {
   ++troubles_;
-  log::warn("the store did not take a segment in time ({}); trying on", error.message());
   writer_.progress().notify_all();
 }
 

@@ -120,7 +120,7 @@ class Engine final : public Volume {
   void seal(bool awaited);
   void on_durable(Flight& flight);
   void fail(Error error);
-  void on_trouble(const Error& error);
+  void on_trouble();
   [[nodiscard]] bool open_is_full(std::size_t data_bytes) const;
   Result<std::shared_ptr<const format::FrameTable>> find_frames(Seq segment);
 

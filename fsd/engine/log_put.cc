@@ -1,5 +1,8 @@
 #include "fsd/engine/log_put.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "fsd/base/log.h"
 #include "fsd/engine/limits.h"
 #include "fsd/engine/protocol_rules.h"
@@ -12,7 +15,9 @@ using object_store::StoreErrc;
 
 namespace {
 
-constexpr Duration kPause = seconds(1);
+constexpr Duration kPauseFirst = seconds(1);
+constexpr Duration kPauseMax = seconds(8);
+constexpr Duration kReportInterval = seconds(60);
 
 /// After "the slot is taken": by this very segment, whose answer was lost, or by another's?
 Task<Result<bool>> is_ours(LogReader& reader, format::SegmentHeader header) {
@@ -34,9 +39,10 @@ Task<Result<bool>> is_ours(LogReader& reader, format::SegmentHeader header) {
 
 Task<Result<bool>> put_segment(Runtime& runtime, object_store::ObjectStore& store,
                                LogReader& reader, format::SegmentHeader header, SharedBytes object,
-                               std::function<void(const Error&)> on_trouble) {
+                               std::function<void()> on_trouble) {
   const std::string key = format::log_name(header.seq);
-  for (;;) {
+  std::optional<Duration> reported;
+  for (Duration pause = kPauseFirst;; pause = std::min(2 * pause, kPauseMax)) {
     auto put = co_await store.put(key, object, object_store::PutCondition::absent());
     if (put) co_return true;
     Error trouble = put.error();
@@ -46,11 +52,13 @@ Task<Result<bool>> put_segment(Runtime& runtime, object_store::ObjectStore& stor
       trouble = ours.error();
     }
     if (is(trouble, StoreErrc::kCancelled)) co_return trouble;
-    if (on_trouble) on_trouble(trouble);
-    if (!object_store::may_retry(trouble)) {
+    if (on_trouble) on_trouble();
+    const Duration now = runtime.clock.monotonic();
+    if (!reported || now - *reported >= kReportInterval) {
+      reported = now;
       log::error("{} cannot be written ({}); trying again", key, trouble.message());
     }
-    co_await SleepFor(runtime.timers, kPause);
+    co_await SleepFor(runtime.timers, pause);
   }
 }
 

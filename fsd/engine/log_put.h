@@ -13,11 +13,11 @@ namespace cairn::engine {
 /// Puts a segment into its slot of the log, which must be empty, and finds out what came of it.
 /// True: it is there, by us. False: the slot is another writer's (or was, and is deleted: we slept
 /// that long). Every ambiguous answer leads to the same bytes being sent again; `on_trouble` is
-/// called with each such error, so that waiting callers can be told after a soft time-out.
+/// called after each such answer, so that waiting callers can be told, and the log once a minute.
 /// Threads: core only.
 /// Fails with: StoreErrc::kCancelled, when stopping.
 Task<Result<bool>> put_segment(Runtime& runtime, object_store::ObjectStore& store,
                                LogReader& reader, format::SegmentHeader header, SharedBytes object,
-                               std::function<void(const Error&)> on_trouble);
+                               std::function<void()> on_trouble);
 
 }  // namespace cairn::engine

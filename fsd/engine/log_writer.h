@@ -41,9 +41,9 @@ class LogWriter {
     format::Compression compression;
   };
   struct Events {
-    std::function<void(Flight&)> on_durable;       // in the order of the log
-    std::function<void(Error)> on_failed;          // fenced; once
-    std::function<void(const Error&)> on_trouble;  // the store does not take a segment, for now
+    std::function<void(Flight&)> on_durable;  // in the order of the log
+    std::function<void(Error)> on_failed;     // fenced; once
+    std::function<void()> on_trouble;         // the store does not take a segment, for now
   };
   LogWriter(Runtime& runtime, object_store::ObjectStore& store, LogReader& reader,
             format::Sealer sealer, Options options, Events events);

@@ -34,7 +34,12 @@ Task<Result<Object>> RetryingStore::get(std::string key, ByteRange range) {
 Task<Result<std::string>> RetryingStore::put(std::string key, SharedBytes body,
                                              PutCondition condition) {
   auto send = [this, &key, &body, &condition] { return inner_.put(key, body, condition); };
-  co_return co_await repeat<std::string>({.verb = "PUT", .key = key}, send);
+  auto answer = co_await repeat<std::string>({.verb = "PUT", .key = key}, send);
+  // Whoever must get it into the store asks again for ever; but for an answer that he can use.
+  if (stopped_ && !answer && !is(answer.error(), StoreErrc::kPreconditionFailed)) {
+    co_return Error(StoreErrc::kCancelled, "");
+  }
+  co_return answer;
 }
 
 Task<Result<void>> RetryingStore::remove(std::string key) {

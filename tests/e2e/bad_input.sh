@@ -119,6 +119,19 @@ if cat "$work/mnt/one" >/dev/null 2>"$work/cat.log"; then fail "damage was not n
 grep -qi 'input/output' "$work/cat.log" || fail "not EIO: $(cat "$work/cat.log")"
 cmp "$work/mnt/two" "$work/two" || fail "the other file suffers"
 
+say "a store that has vanished: one sentence a minute, and an end within the time-out"
+printf '[storage]\nurl = "file://%s"\n[filesystem]\nshutdown_timeout_s = 3\n' "$work/vanished" \
+  >"$work/v.toml"
+start v -c "$work/v.toml" --mount "$work/mnt" --cache-dir "$work/cache-v"
+rm -rf "$work/vanished"
+echo text >"$work/mnt/file"
+SECONDS=0
+stop v
+[ "$status" = 1 ] || fail "it ended with $status"
+[ $SECONDS -lt 20 ] || fail "it took $SECONDS s to end"
+grep -q 'did not take everything before the shutdown time-out' "$work/v.log" || fail "no word of it"
+[ "$(grep -c 'cannot be written' "$work/v.log")" = 1 ] || fail "it says so again and again"
+
 say "destroy waits for the daemon's end, asks, then leaves nothing"
 if "$cairn" destroy --storage "file://$work/damaged" --yes 2>"$work/destroy.log"; then
   fail "destroyed under a daemon"

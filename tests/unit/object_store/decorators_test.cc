@@ -234,6 +234,21 @@ TEST(RetryingStore, WhatGetsNoAnswerAfterStopIsCancelledAtOnce) {
   EXPECT_TRUE(is(got.error(), StoreErrc::kCancelled));
 }
 
+TEST(RetryingStore, APutThatIsRefusedAfterStopIsCancelledButForOneThatIsTold) {
+  for (const StoreErrc code : {StoreErrc::kBucketMissing, StoreErrc::kPreconditionFailed}) {
+    SimRuntime sim(1);
+    FailingStore failing(std::deque<StoreErrc>(2, code));
+    RetryingStore store(failing, sim.runtime(), {});
+    const auto put = [&] {
+      return sim.wait([&] { return store.put("a", bytes("b"), PutCondition::absent()); });
+    };
+    EXPECT_TRUE(is(put().error(), code));
+    sim.in_core([&] { store.stop(); });
+    const bool told = code == StoreErrc::kPreconditionFailed;
+    EXPECT_TRUE(is(put().error(), told ? code : StoreErrc::kCancelled));
+  }
+}
+
 TEST(RetryingStore, OnABadDayEveryCreateOnlyPutEndsWithItsObject) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     SimRuntime sim(seed);
