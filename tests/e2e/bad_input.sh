@@ -119,12 +119,13 @@ if cat "$work/mnt/one" >/dev/null 2>"$work/cat.log"; then fail "damage was not n
 grep -qi 'input/output' "$work/cat.log" || fail "not EIO: $(cat "$work/cat.log")"
 cmp "$work/mnt/two" "$work/two" || fail "the other file suffers"
 
+mkdir "$work/mnt-v"
 say "a store that has vanished: one sentence a minute, and an end within the time-out"
 printf '[storage]\nurl = "file://%s"\n[filesystem]\nshutdown_timeout_s = 3\n' "$work/vanished" \
   >"$work/v.toml"
-start v -c "$work/v.toml" --mount "$work/mnt" --cache-dir "$work/cache-v"
+start v -c "$work/v.toml" --mount "$work/mnt-v" --cache-dir "$work/cache-v"
 rm -rf "$work/vanished"
-echo text >"$work/mnt/file"
+echo text >"$work/mnt-v/file"
 SECONDS=0
 stop v
 [ "$status" = 1 ] || fail "it ended with $status"
