@@ -15,7 +15,14 @@ export async function importMachine() {
     configFile: false,
     logLevel: "error",
     publicDir: false,
-    build: { ssr: "src/node.ts", outDir, emptyOutDir: true, target: "node18" },
+    build: {
+      ssr: "src/node.ts",
+      outDir,
+      emptyOutDir: true,
+      target: "node18",
+      // By its name Node 18 knows a module; later ones look into it.
+      rollupOptions: { output: { entryFileNames: "[name].mjs", chunkFileNames: "[name].mjs" } },
+    },
   });
-  return import(pathToFileURL(path.join(outDir, "node.js")));
+  return import(pathToFileURL(path.join(outDir, "node.mjs")));
 }
