@@ -15,8 +15,10 @@ namespace cairn {
 class BlockPool::State {
  public:
   State(std::size_t block_bytes, std::size_t idle_bytes_max)
-      : block_bytes_(block_bytes), idle_max_(idle_bytes_max / block_bytes) {
-    CHECK(block_bytes > 0 && block_bytes % static_cast<std::size_t>(::getpagesize()) == 0);
+      : block_bytes_(block_bytes),
+        stride_(whole_pages(block_bytes)),
+        idle_max_(idle_bytes_max / stride_) {
+    CHECK(block_bytes > 0);
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -43,7 +45,7 @@ class BlockPool::State {
         return;
       }
     }
-    ::madvise(block, block_bytes_, MADV_DONTNEED);
+    ::madvise(block, stride_, MADV_DONTNEED);
     std::lock_guard lock(mutex_);
     returned_.push_back(block);
   }
@@ -56,7 +58,11 @@ class BlockPool::State {
 
  private:
   static constexpr std::size_t kBlocksPerSlab = 64;
-  [[nodiscard]] std::size_t slab_bytes() const { return kBlocksPerSlab * block_bytes_; }
+  static std::size_t whole_pages(std::size_t bytes) {
+    const auto page = static_cast<std::size_t>(::getpagesize());
+    return std::max<std::size_t>(1, (bytes + page - 1) / page) * page;
+  }
+  [[nodiscard]] std::size_t slab_bytes() const { return kBlocksPerSlab * stride_; }
 
   /// Called with the lock held. Room for all blocks that there are is made here, so that giving one
   /// back cannot fail.
@@ -70,11 +76,12 @@ class BlockPool::State {
     if (slab == MAP_FAILED) throw std::bad_alloc();
     slabs_.push_back(static_cast<std::uint8_t*>(slab));
     for (std::size_t i = kBlocksPerSlab; i > 0; --i) {
-      returned_.push_back(slabs_.back() + (i - 1) * block_bytes_);
+      returned_.push_back(slabs_.back() + (i - 1) * stride_);
     }
   }
 
   const std::size_t block_bytes_;
+  const std::size_t stride_;    // from one to the next: no two share a page
   const std::size_t idle_max_;  // blocks
   mutable std::mutex mutex_;
   // Guarded by mutex_.

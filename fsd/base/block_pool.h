@@ -21,7 +21,7 @@ class BlockPool {
     std::size_t returned = 0;  // blocks without memory: given back to the kernel, or never touched
   };
 
-  /// `block_bytes` is a multiple of the page size.
+  /// A block takes whole pages, whose size is the machine's.
   BlockPool(std::size_t block_bytes, std::size_t idle_bytes_max);
 
   /// A block; what is in it is void. Returns to the pool by itself.

@@ -74,6 +74,18 @@ TEST(BlockPool, IdleMemoryPastTheBoundGoesBackToTheKernel) {
   EXPECT_EQ(resident, 2 * kBlock / 4096);
 }
 
+TEST(BlockPool, BlocksMayBeShorterThanAPage) {
+  BlockPool pool(512, 0);
+  EXPECT_EQ(pool.block_bytes(), 512U);
+  std::vector<BlockPool::Block> blocks;
+  for (int i = 0; i < 100; ++i) {
+    blocks.push_back(pool.take());
+    std::memset(blocks.back().get(), i, 512);
+  }
+  for (int i = 1; i < 100; i += 2) blocks[i].reset();  // goes back to the kernel
+  for (int i = 0; i < 100; i += 2) EXPECT_EQ(blocks[i][511], i);
+}
+
 TEST(BlockPool, ABlockOutlivesThePool) {
   BlockPool::Block block;
   {
