@@ -52,6 +52,7 @@ Task<Result<bool>> put_segment(Runtime& runtime, object_store::ObjectStore& stor
       trouble = ours.error();
     }
     if (is(trouble, StoreErrc::kCancelled)) co_return trouble;
+    if (!on_trouble && !object_store::may_retry(trouble)) co_return trouble;
     if (on_trouble) on_trouble();
     const Duration now = runtime.clock.monotonic();
     if (!reported || now - *reported >= kReportInterval) {

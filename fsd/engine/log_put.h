@@ -14,8 +14,10 @@ namespace cairn::engine {
 /// True: it is there, by us. False: the slot is another writer's (or was, and is deleted: we slept
 /// that long). Every ambiguous answer leads to the same bytes being sent again; `on_trouble` is
 /// called after each such answer, so that waiting callers can be told, and the log once a minute.
+/// Without it nothing has been acknowledged yet that would be lost, and what the store refuses for
+/// good is an error.
 /// Threads: core only.
-/// Fails with: StoreErrc::kCancelled, when stopping.
+/// Fails with: StoreErrc::kCancelled, when stopping; without `on_trouble`, the store's refusals.
 Task<Result<bool>> put_segment(Runtime& runtime, object_store::ObjectStore& store,
                                LogReader& reader, format::SegmentHeader header, SharedBytes object,
                                std::function<void()> on_trouble);

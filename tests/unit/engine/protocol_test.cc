@@ -128,6 +128,35 @@ TEST_F(ProtocolTest, ACheckpointOfUnknownOutcomeDoesNotLendItsGenerationToTheNex
   for (const char* key : {"c/base0", "c/first", "c/second"}) EXPECT_TRUE(fresh.find(key)) << key;
 }
 
+// Whoever starts it is told; there is nobody yet whose changes it would have to save.
+TEST_F(ProtocolTest, AStartWhoseFirstSegmentIsRefusedFailsAtOnce) {
+  for (const StoreErrc code : {StoreErrc::kBadRequest, StoreErrc::kBucketMissing}) {
+    EngineHost host(sim_, store_);
+    int refused = 0;
+    store_.fail_put = [&](const std::string& key) -> std::optional<StoreErrc> {
+      if (!key.starts_with(format::kLogPrefix) || ++refused > 3) return std::nullopt;
+      return code;
+    };
+    const auto started = host.start();
+    ASSERT_FALSE(started);
+    EXPECT_TRUE(is(started.error(), code));
+    EXPECT_EQ(refused, 1);
+    store_.fail_put = nullptr;
+    EXPECT_TRUE(host.start());
+  }
+}
+
+TEST_F(ProtocolTest, AStartOutlivesAStoreThatIsAwayForAMoment) {
+  EngineHost host(sim_, store_);
+  int failed = 0;
+  store_.fail_put = [&](const std::string& key) -> std::optional<StoreErrc> {
+    if (!key.starts_with(format::kLogPrefix) || ++failed > 3) return std::nullopt;
+    return StoreErrc::kUnavailable;
+  };
+  EXPECT_TRUE(host.start());
+  EXPECT_EQ(failed, 4);
+}
+
 // What it read ended in an empty slot; when it looks behind the window, the writer has gone on.
 TEST_F(ProtocolTest, ATakeOverDoesNotTakeTheProgressOfARunningWriterForAHole) {
   EngineHost writer(sim_, bucket_);
