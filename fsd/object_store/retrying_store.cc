@@ -15,6 +15,10 @@ bool is_refusal_of_credentials(const Error& error) {
   return is(error, StoreErrc::kAccessDenied) || is(error, StoreErrc::kBadCredentials);
 }
 
+bool says_what_is_there(const Error& error) {
+  return is(error, StoreErrc::kNotFound) || is(error, StoreErrc::kPreconditionFailed);
+}
+
 long long whole_seconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
@@ -34,12 +38,7 @@ Task<Result<Object>> RetryingStore::get(std::string key, ByteRange range) {
 Task<Result<std::string>> RetryingStore::put(std::string key, SharedBytes body,
                                              PutCondition condition) {
   auto send = [this, &key, &body, &condition] { return inner_.put(key, body, condition); };
-  auto answer = co_await repeat<std::string>({.verb = "PUT", .key = key}, send);
-  // Whoever must get it into the store asks again for ever; but for an answer that he can use.
-  if (stopped_ && !answer && !is(answer.error(), StoreErrc::kPreconditionFailed)) {
-    co_return Error(StoreErrc::kCancelled, "");
-  }
-  co_return answer;
+  co_return co_await repeat<std::string>({.verb = "PUT", .key = key}, send);
 }
 
 Task<Result<void>> RetryingStore::remove(std::string key) {
@@ -69,8 +68,11 @@ Task<Result<T>> RetryingStore::repeat(Request asked, Send send) {
     }
     const std::optional<Duration> delay = next_delay(request, answer.error());
     if (!delay) {
-      // It was under way when we were told to give up: who asked is not to ask again either.
-      if (stopped_ && may_retry(answer.error())) co_return Error(StoreErrc::kCancelled, "");
+      // Who asked is not to ask again either, as one does for ever who must get something into the
+      // store, or must know whether it is there.
+      if (stopped_ && !says_what_is_there(answer.error())) {
+        co_return Error(StoreErrc::kCancelled, "");
+      }
       // "No such object" is an answer as well; "the store does not answer" is none.
       if (!may_retry(answer.error()) && !is(answer.error(), StoreErrc::kCancelled)) on_answer();
       co_return answer;

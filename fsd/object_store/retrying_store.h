@@ -51,7 +51,8 @@ class RetryingStore final : public ObjectStore {
 
   void set_patient(bool patient) { options_.patient = patient; }
   /// From now on nothing is tried again: what waits for its next try fails with kCancelled, and so
-  /// does what gets no answer from now on, and every put that the store refuses.
+  /// does what gets no answer from now on, and what the store refuses; but not what says whether an
+  /// object is there.
   void stop();
 
   struct Outage {

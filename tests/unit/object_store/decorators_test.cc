@@ -249,6 +249,20 @@ TEST(RetryingStore, APutThatIsRefusedAfterStopIsCancelledButForOneThatIsTold) {
   }
 }
 
+// Whoever finds his slot taken asks by whom, for as long as it takes.
+TEST(RetryingStore, AGetThatIsRefusedAfterStopIsCancelledButForOneThatIsTold) {
+  for (const StoreErrc code : {StoreErrc::kAccessDenied, StoreErrc::kNotFound}) {
+    SimRuntime sim(1);
+    FailingStore failing(std::deque<StoreErrc>(2, code));
+    RetryingStore store(failing, sim.runtime(), {});
+    const auto get = [&] { return sim.wait([&] { return store.get("a", {}); }); };
+    EXPECT_TRUE(is(get().error(), code));
+    sim.in_core([&] { store.stop(); });
+    const bool told = code == StoreErrc::kNotFound;
+    EXPECT_TRUE(is(get().error(), told ? code : StoreErrc::kCancelled));
+  }
+}
+
 TEST(RetryingStore, OnABadDayEveryCreateOnlyPutEndsWithItsObject) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     SimRuntime sim(seed);
