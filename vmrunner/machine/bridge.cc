@@ -20,6 +20,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMessageBytesMax = (1U << 20) + p9::kIoHeadBytes;
+/// Sessions that were not told to end yet, or have not heard the daemon's answer to that.
+constexpr std::size_t kSessionsMax = 16;
 constexpr std::uint8_t kRlerror = 7, kTversion = 100, kTflush = 108, kRflush = 109;
 
 std::string error_reply(std::uint16_t tag, std::uint32_t ecode) {
@@ -47,15 +49,12 @@ class Bridge::Session : public std::enable_shared_from_this<Session> {
   Result<void> start() { return link_.start(); }
   void attach(std::shared_ptr<VhostDevice> device) { device_ = std::move(device); }
 
-  void request(Virtqueue::Chain chain) {
-    std::string message = chain.read();
+  /// False: it makes no sense, and the chain is still the caller's.
+  [[nodiscard]] bool request(std::string message, Virtqueue::Chain& chain) {
     const auto header = p9::peek_header(as_bytes(message));
-    const bool makes_sense = header && header->size >= p9::kHeaderBytes &&
-                             header->size <= message.size() && header->size <= kMessageBytesMax &&
-                             !waiting_.contains(header->tag);
-    if (!makes_sense) {
-      log::warn("the machine has sent something that is no 9P");
-      return device_->give_back(chain.head, 0);
+    if (!header || header->size < p9::kHeaderBytes || header->size > message.size() ||
+        waiting_.contains(header->tag)) {
+      return false;
     }
     message.resize(header->size);
     if (header->type == kTflush && message.size() >= p9::kHeaderBytes + 2) {
@@ -63,6 +62,14 @@ class Bridge::Session : public std::enable_shared_from_this<Session> {
     }
     waiting_.emplace(header->tag, std::move(chain));
     link_.request(std::move(message));
+    return true;
+  }
+  /// Without answers: nobody waits for them.
+  void give_all_back() {
+    for (const auto& [tag, chain] : waiting_) {
+      if (device_) device_->give_back(chain.head, 0);
+    }
+    detach();
   }
   /// The guest's buffers are no longer ours.
   void detach() {
@@ -141,21 +148,36 @@ void Bridge::unplug() {
   end_mount();
 }
 
-/// A mount begins with Tversion, and what was mounted before is not any more.
+/// The message is read once: the guest may write another one there while we look at it.
 void Bridge::on_request(Virtqueue::Chain chain) {
-  const std::string head = chain.read(p9::kHeaderBytes);
-  const auto header = p9::peek_header(as_bytes(head));
-  if (header && header->type == kTversion) {
-    end_mount();
-    mounted_ = std::exchange(next_, nullptr);
-    if (!mounted_) {
-      mounted_ = make();
-      if (!mounted_->start()) end_mount();
-    }
-    if (mounted_) mounted_->attach(device_);
+  std::string message = chain.read(kMessageBytesMax);
+  const auto header = p9::peek_header(as_bytes(message));
+  if (header && header->type == kTversion && !begin_mount()) {
+    return refuse(chain, header->tag, EAGAIN);
   }
-  if (!mounted_) return device_->give_back(chain.head, 0);
-  mounted_->request(std::move(chain));
+  if (header && !mounted_) return refuse(chain, header->tag, EIO);
+  if (mounted_ && mounted_->request(std::move(message), chain)) return;
+  if (!std::exchange(said_no_9p_, true)) log::warn("the machine has sent something that is no 9P");
+  device_->give_back(chain.head, 0);
+}
+
+/// A mount begins with Tversion, and what was mounted before is not any more. False: the guest has
+/// mounted faster than its sessions can end.
+bool Bridge::begin_mount() {
+  if (mounted_) mounted_->give_all_back();
+  end_mount();
+  if (!next_ && sessions_.size() >= kSessionsMax) return false;
+  mounted_ = std::exchange(next_, nullptr);
+  if (!mounted_) {
+    mounted_ = make();
+    if (!mounted_->start()) end_mount();
+  }
+  if (mounted_) mounted_->attach(device_);
+  return true;
+}
+
+void Bridge::refuse(const Virtqueue::Chain& chain, std::uint16_t tag, std::uint32_t ecode) {
+  device_->give_back(chain.head, chain.write(error_reply(tag, ecode)));
 }
 
 void Bridge::end_mount() {

@@ -45,6 +45,8 @@ class Bridge {
  private:
   class Session;
   void on_request(Virtqueue::Chain chain);
+  bool begin_mount();
+  void refuse(const Virtqueue::Chain& chain, std::uint16_t tag, std::uint32_t ecode);
   void end_mount();
   std::shared_ptr<Session> make();
   void on_finished(const std::shared_ptr<Session>& session);
@@ -58,6 +60,7 @@ class Bridge {
   std::shared_ptr<Session> next_;     // has no mount of the guest's yet
   std::shared_ptr<Session> mounted_;  // the guest's, if it has mounted
   std::function<void()> done_;
+  bool said_no_9p_ = false;  // once is enough: the guest can do it for ever
 };
 
 }  // namespace cairn::vm

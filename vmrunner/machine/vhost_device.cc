@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -44,6 +45,10 @@ constexpr std::uint32_t kVersion = 1, kReply = 4;
 constexpr std::uint64_t kQueueMask = 0xff;
 constexpr std::size_t kPayloadBytesMax = 512;
 constexpr std::size_t kDescriptorsMax = 8;
+/// Requests that are taken before it is somebody else's turn: the guest can add for ever.
+constexpr unsigned kRequestsPerTurn = 8;
+/// A QEMU that stands still in the middle of a message.
+constexpr timeval kMessageMax{.tv_sec = 5, .tv_usec = 0};
 
 struct Head {
   std::uint32_t request, flags, size;
@@ -99,6 +104,9 @@ void VhostDevice::begin() {
     if (error) return;
     self->acceptor_.close();
     self->socket_ = std::move(socket);
+    const int fd = self->socket_.native_handle();
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kMessageMax, sizeof kMessageMax);
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kMessageMax, sizeof kMessageMax);
     self->read_on();
   });
 }
@@ -106,9 +114,15 @@ void VhostDevice::begin() {
 void VhostDevice::close() {
   error_code ignored;
   acceptor_.close(ignored);
+  end();
+  events_ = {};
+}
+
+/// QEMU waits for no answer that does not come.
+void VhostDevice::end() {
+  error_code ignored;
   socket_.close(ignored);
   reset();
-  events_ = {};
 }
 
 void VhostDevice::read_on() {
@@ -116,12 +130,12 @@ void VhostDevice::read_on() {
       asio::socket_base::wait_read, [self = shared_from_this()](const error_code& error) {
         if (error || !self->socket_.is_open()) return;
         Message message;
-        if (!self->read_message(message)) return self->reset();
+        if (!self->read_message(message)) return self->end();
         if (!self->handle(message)) {
           log::warn("QEMU asks something unexpected of the machine's volume ({})", message.request);
-          return self->reset();
+          return self->end();
         }
-        self->read_on();
+        if (self->socket_.is_open()) self->read_on();
       });
 }
 
@@ -239,8 +253,13 @@ bool VhostDevice::set_kick(Message& message) {
   auto queue = Virtqueue::open(memory_, layout_, base_);
   if (!queue) return false;
   reset();
+  error_code failed;
+  kick_.assign(message.fds.front().get(), failed);
+  if (failed) return false;
+  static_cast<void>(message.fds.front().release());  // it is kick_'s
+  kick_.native_non_blocking(true, failed);
+  if (failed) return false;
   queue_ = *queue;
-  kick_.assign(message.fds.front().release());
   wait_for_kick();
   drain();
   return true;
@@ -283,7 +302,14 @@ void VhostDevice::wait_for_kick() {
 }
 
 void VhostDevice::drain() {
-  while (queue_ && enabled_) {
+  for (unsigned i = 0; queue_ && enabled_; ++i) {
+    if (i == kRequestsPerTurn) {
+      if (std::exchange(draining_, true)) return;
+      return asio::post(io_, [self = shared_from_this()] {
+        self->draining_ = false;
+        self->drain();
+      });
+    }
     auto chain = queue_->take();
     if (!chain) {
       log::warn("{}", chain.error().message());

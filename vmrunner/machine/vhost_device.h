@@ -56,6 +56,7 @@ class VhostDevice : public std::enable_shared_from_this<VhostDevice> {
   [[nodiscard]] std::optional<std::uint64_t> guest_address(std::uint64_t qemu) const;
   void wait_for_kick();
   void drain();
+  void end();
   void reset();
 
   boost::asio::io_context& io_;
@@ -70,6 +71,7 @@ class VhostDevice : public std::enable_shared_from_this<VhostDevice> {
   UniqueFd call_;
   std::optional<Virtqueue> queue_;
   bool enabled_ = false;
+  bool draining_ = false;  // drain() comes again by itself
 };
 
 }  // namespace cairn::vm

@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::uint16_t kNext = 1, kWritable = 2, kIndirect = 4;
 constexpr std::uint16_t kNoInterrupt = 1;
-constexpr std::uint32_t kSizeMax = 32768;
+constexpr std::uint32_t kSizeMax = 128;  // what QEMU's device has; how much we keep depends on it
 constexpr std::uint32_t kIndirectMax = 1024;
 constexpr std::size_t kRingHeadBytes = 4;  // flags, index
 
@@ -33,6 +33,11 @@ struct Virtqueue::Descriptor {
   std::uint64_t address;
   std::uint32_t size;
   std::uint16_t flags, next;
+};
+struct Virtqueue::Table {
+  const std::uint8_t* place;
+  std::uint32_t count;
+  bool is_indirect;
 };
 struct Virtqueue::Used {
   std::uint32_t head, written;
@@ -88,30 +93,31 @@ Result<Virtqueue> Virtqueue::open(const GuestMemory& memory, const Layout& layou
 Result<std::optional<Virtqueue::Chain>> Virtqueue::take() {
   const std::uint16_t published = half(available_ + 2).load(std::memory_order_acquire);
   if (published == next_) return std::optional<Chain>();
-  if (static_cast<std::uint16_t>(published - next_) > size_) {
+  // A chain takes a descriptor at least, which is the guest's again only when we give it back.
+  if (static_cast<std::uint16_t>(published - next_) > size_ - in_use_) {
     return broken("the machine's driver has lost count of its requests");
   }
   Chain chain;
   std::memcpy(&chain.head, available_ + kRingHeadBytes + 2 * (next_ % size_), sizeof chain.head);
   ++next_;
-  TRY_OK(follow(descriptors_, size_, chain.head, chain));
+  TRY_OK(follow({.place = descriptors_, .count = size_, .is_indirect = false}, chain.head, chain));
+  ++in_use_;
   return std::optional(std::move(chain));
 }
 
-/// Adds to the chain what hangs together from `first` on, in a table of `count` descriptors.
-Result<void> Virtqueue::follow(const std::uint8_t* table, std::uint32_t count, std::uint16_t first,
-                               Chain& chain) const {
+/// Adds to the chain what hangs together from `first` on.
+Result<void> Virtqueue::follow(const Table& table, std::uint16_t first, Chain& chain) const {
   std::uint32_t at = first;
-  for (std::uint32_t steps = 0; steps < count; ++steps) {
-    if (at >= count) break;
+  for (std::uint32_t steps = 0; steps < table.count; ++steps) {
+    if (at >= table.count) break;
     Descriptor one;
-    std::memcpy(&one, table + at * sizeof one, sizeof one);
+    std::memcpy(&one, table.place + at * sizeof one, sizeof one);
     std::uint8_t* const place = memory_->find(one.address, one.size);
     if (place == nullptr) return broken("a request of the machine's lies outside of its memory");
     if ((one.flags & kIndirect) != 0) {
       const std::uint32_t inner = one.size / sizeof one;
-      if (table != descriptors_ || inner == 0 || inner > kIndirectMax) break;
-      return follow(place, inner, 0, chain);
+      if (table.is_indirect || inner == 0 || inner > kIndirectMax) break;
+      return follow({.place = place, .count = inner, .is_indirect = true}, 0, chain);
     }
     if ((one.flags & kWritable) != 0) {
       chain.answer.emplace_back(place, one.size);
@@ -128,6 +134,7 @@ bool Virtqueue::give_back(std::uint16_t head, std::uint32_t written) {
   const Used used{.head = head, .written = written};
   std::memcpy(used_ + kRingHeadBytes + (given_back_ % size_) * sizeof used, &used, sizeof used);
   half(used_ + 2).store(++given_back_, std::memory_order_release);
+  if (in_use_ > 0) --in_use_;
   // The guest switches interrupts on and looks again; we publish and look whether they are on.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return (half(available_).load(std::memory_order_relaxed) & kNoInterrupt) == 0;

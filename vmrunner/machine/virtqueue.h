@@ -27,8 +27,9 @@ class Virtqueue {
     std::vector<std::span<const std::uint8_t>> request;
     std::vector<std::span<std::uint8_t>> answer;
 
-    /// The request, or no more than its first bytes.
-    [[nodiscard]] std::string read(std::size_t bytes_max = SIZE_MAX) const;
+    /// The request, or its first bytes: the guest's buffers may be any size, one may be there
+    /// often. The guest may change them meanwhile; what has been read is what counts.
+    [[nodiscard]] std::string read(std::size_t bytes_max) const;
     /// As much as there is room for; how much that is.
     [[nodiscard]] std::uint32_t write(std::string_view bytes) const;
     [[nodiscard]] std::size_t room() const;
@@ -49,8 +50,8 @@ class Virtqueue {
   struct Descriptor;
   struct Used;
   Virtqueue(const GuestMemory& memory, std::uint32_t size) : memory_(&memory), size_(size) {}
-  Result<void> follow(const std::uint8_t* table, std::uint32_t count, std::uint16_t first,
-                      Chain& chain) const;
+  struct Table;
+  Result<void> follow(const Table& table, std::uint16_t first, Chain& chain) const;
 
   const GuestMemory* memory_;
   std::uint32_t size_;
@@ -59,6 +60,7 @@ class Virtqueue {
   std::uint8_t* used_ = nullptr;
   std::uint16_t next_ = 0;
   std::uint16_t given_back_ = 0;
+  std::uint32_t in_use_ = 0;  // chains that were taken and not given back
 };
 
 }  // namespace cairn::vm

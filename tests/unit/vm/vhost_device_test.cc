@@ -1,136 +1,43 @@
 #include "vmrunner/machine/vhost_device.h"
 
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
-#include <cstring>
-#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "tests/unit/vm/guest_side.h"
 
 namespace cairn::vm {
 namespace {
 
-constexpr std::uint64_t kQemuBase = 0x7f0000000000;  // where QEMU would have the guest's memory
-constexpr std::uint64_t kMemoryBytes = 1U << 20;
-constexpr std::uint64_t kDescriptors = 0x1000, kAvailable = 0x2000, kUsed = 0x3000, kData = 0x8000;
-constexpr std::uint32_t kSize = 8;
-enum Ask : std::uint32_t {
-  kGetFeatures = 1,
-  kSetMemTable = 5,
-  kSetNum = 8,
-  kSetAddr = 9,
-  kSetBase = 10,
-  kGetBase = 11,
-  kSetKick = 12,
-  kSetCall = 13,
-  kEnable = 18,
-};
-
-template <class... T>
-std::string bytes_of(const T&... values) {
-  std::string out;
-  (out.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
-  return out;
-}
-constexpr std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
-
-/// QEMU, and the guest's driver.
-class VhostDeviceTest : public ::testing::Test {
+class VhostDeviceTest : public GuestSide {
  protected:
   void SetUp() override {
     io.restart();
-    std::string pattern = ::testing::TempDir() + "/cairn-vhost-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory = pattern;
-    auto made = GuestMemory::make(kMemoryBytes);
-    ASSERT_TRUE(made);
-    memory = std::move(*made);
+    make_directory();
     device = std::make_shared<VhostDevice>(
         io, directory + "/socket", memory,
         VhostDevice::Events{.on_request =
                                 [this](const Virtqueue::Chain& chain) {
-                                  requests.push_back(chain.read());
+                                  requests.push_back(chain.read(100));
                                   heads.push_back(chain.head);
+                                  if (on_request) on_request(chain.head);
                                 },
                             .on_reset = [this] { ++resets; }});
     device->begin();
-    qemu = UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    (directory + "/socket").copy(address.sun_path, sizeof address.sun_path - 1);
-    ASSERT_EQ(connect(qemu.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    kick = UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    call = UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    connect_qemu();
   }
   void TearDown() override {
     device->close();
     io.poll();
     std::filesystem::remove_all(directory);
   }
-  void settle() {
-    for (int i = 0; i < 10; ++i) io.poll();
-  }
-  void say(std::uint32_t request, const std::string& payload, int fd = -1) {
-    std::string message = bytes_of(request, std::uint32_t(1), u32(payload.size())) + payload;
-    iovec piece{.iov_base = message.data(), .iov_len = message.size()};
-    alignas(cmsghdr) char beside[CMSG_SPACE(sizeof fd)] = {};
-    msghdr header{};
-    header.msg_iov = &piece;
-    header.msg_iovlen = 1;
-    if (fd >= 0) {
-      header.msg_control = beside;
-      header.msg_controllen = sizeof beside;
-      cmsghdr* const one = CMSG_FIRSTHDR(&header);
-      one->cmsg_level = SOL_SOCKET;
-      one->cmsg_type = SCM_RIGHTS;
-      one->cmsg_len = CMSG_LEN(sizeof fd);
-      std::memcpy(CMSG_DATA(one), &fd, sizeof fd);
-    }
-    ASSERT_EQ(sendmsg(qemu.get(), &header, MSG_NOSIGNAL), static_cast<ssize_t>(message.size()));
-    settle();
-  }
-  std::string hear() {
-    char buffer[256];
-    const ssize_t got = recv(qemu.get(), buffer, sizeof buffer, MSG_DONTWAIT);
-    return got > 0 ? std::string(buffer, static_cast<std::size_t>(got)) : "";
-  }
-  void set_up_queue() {
-    say(kSetMemTable,
-        bytes_of(1U, 0U, std::uint64_t(0), kMemoryBytes, kQemuBase, std::uint64_t(0)));
-    say(kSetNum, bytes_of(0U, kSize));
-    say(kSetBase, bytes_of(0U, 0U));
-    say(kSetAddr, bytes_of(0U, 0U, kQemuBase + kDescriptors, kQemuBase + kUsed,
-                           kQemuBase + kAvailable, std::uint64_t(0)));
-    say(kSetCall, bytes_of(std::uint64_t(0)), call.get());
-    say(kSetKick, bytes_of(std::uint64_t(0)), kick.get());
-    say(kEnable, bytes_of(0U, 1U));
-  }
-  void publish(std::uint16_t head, std::string_view text) {
-    const std::uint64_t place = kData + head * 64U;
-    ASSERT_TRUE(memory.write(place, text));
-    ASSERT_TRUE(memory.write(kDescriptors + head * 16U,
-                             bytes_of(place, u32(text.size()), std::uint32_t(0))));
-    ASSERT_TRUE(memory.write(kAvailable + 4 + 2U * (published % kSize), bytes_of(head)));
-    ASSERT_TRUE(memory.write(kAvailable + 2, bytes_of(++published)));
-  }
-  void ring() {
-    const std::uint64_t one = 1;
-    ASSERT_EQ(write(kick.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
-    settle();
-  }
 
-  boost::asio::io_context io;
-  std::string directory;
-  GuestMemory memory;
   std::shared_ptr<VhostDevice> device;
-  UniqueFd qemu, kick, call;
   std::vector<std::string> requests;
   std::vector<std::uint16_t> heads;
+  std::function<void(std::uint16_t head)> on_request;
   int resets = 0;
-  std::uint16_t published = 0;
 };
 
 TEST_F(VhostDeviceTest, SaysWhatItCan) {
@@ -190,6 +97,26 @@ TEST_F(VhostDeviceTest, ADriverThatMakesNoSenseIsStopped) {
   ring();
   EXPECT_EQ(resets, 1);
   EXPECT_TRUE(requests.empty());
+}
+
+TEST_F(VhostDeviceTest, ADriverThatNeverPausesLeavesUsOurTurn) {
+  set_up_queue();
+  on_request = [this](std::uint16_t head) {
+    device->give_back(head, 0);
+    if (requests.size() < 1000) publish(head, "more");
+  };
+  publish(0, "first");
+  const std::uint64_t one = 1;
+  ASSERT_EQ(write(kick.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+  while (requests.empty()) ASSERT_EQ(io.poll_one(), 1U);
+  EXPECT_LE(requests.size(), kSize);
+  while (requests.size() < 1000) ASSERT_EQ(io.poll_one(), 1U);
+}
+
+TEST_F(VhostDeviceTest, QemuIsNotLeftWaitingForAnAnswerThatDoesNotCome) {
+  say(99, "");
+  char byte = 0;
+  EXPECT_EQ(recv(qemu.get(), &byte, 1, MSG_DONTWAIT), 0);
 }
 
 TEST_F(VhostDeviceTest, MessagesThatMakeNoSenseEndIt) {

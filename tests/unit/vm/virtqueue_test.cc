@@ -69,7 +69,7 @@ TEST_F(VirtqueueTest, ARequestIsReadFromItsPiecesAndAnsweredInOthers) {
   const auto chain = queue->take();
   ASSERT_TRUE(chain && *chain);
   EXPECT_EQ((*chain)->head, 3);
-  EXPECT_EQ((*chain)->read(), "hello, world");
+  EXPECT_EQ((*chain)->read(100), "hello, world");
   EXPECT_EQ((*chain)->read(9), "hello, wo");
   EXPECT_EQ((*chain)->room(), 14U);
   EXPECT_EQ((*chain)->write("answered"), 8U);
@@ -96,7 +96,7 @@ TEST_F(VirtqueueTest, AChainMayLieInATableOfItsOwn) {
   publish(2);
   const auto chain = queue->take();
   ASSERT_TRUE(chain && *chain);
-  EXPECT_EQ((*chain)->read(), "ab");
+  EXPECT_EQ((*chain)->read(100), "ab");
   EXPECT_EQ((*chain)->room(), 3U);
 }
 
@@ -133,6 +133,24 @@ TEST_F(VirtqueueTest, NothingTheGuestWritesIsBelieved) {
   EXPECT_FALSE(queue->take());
 }
 
+TEST_F(VirtqueueTest, ATableInATableThatIsTheQueuesOwnIsRefusedToo) {
+  describe(kDescriptors, 0, {kDescriptors, kSize * sizeof(Descriptor), kIndirect, 0});
+  publish(0);
+  EXPECT_FALSE(queue->take());
+}
+
+TEST_F(VirtqueueTest, NoMoreIsTakenThanTheGuestHasDescriptorsFor) {
+  describe(kDescriptors, 0, {kData, 1, 0, 0});
+  for (unsigned i = 0; i < kSize; ++i) {
+    publish(0);
+    ASSERT_TRUE(queue->take());
+  }
+  publish(0);
+  EXPECT_FALSE(queue->take());
+  queue->give_back(0, 0);
+  EXPECT_TRUE(queue->take());
+}
+
 TEST_F(VirtqueueTest, AQueueOutsideOfTheMemoryIsRefused) {
   const Virtqueue::Layout good{
       .size = kSize, .descriptors = kDescriptors, .available = kAvailable, .used = kUsed};
@@ -144,6 +162,7 @@ TEST_F(VirtqueueTest, AQueueOutsideOfTheMemoryIsRefused) {
   EXPECT_TRUE(opens([](auto&) {}));
   EXPECT_FALSE(opens([](auto& l) { l.size = 0; }));
   EXPECT_FALSE(opens([](auto& l) { l.size = 7; }));
+  EXPECT_FALSE(opens([](auto& l) { l.size = 256; }));
   EXPECT_FALSE(opens([](auto& l) { l.size = 1U << 31; }));
   EXPECT_FALSE(opens([](auto& l) { l.descriptors = kMemoryBytes - 16; }));
   EXPECT_FALSE(opens([](auto& l) { l.available = ~0ULL - 3; }));
