@@ -51,6 +51,7 @@ Result<void> ResumingConnection::connect() {
 void ResumingConnection::on_open() { client_.on_connected(); }
 
 void ResumingConnection::on_message(const std::string& message) {
+  if (finished_) return;  // whatever it is, there is no other connection after this one
   const bool was_up = is_up();
   if (!client_.on_frame(message)) {
     // It is not where we think it is: all that we know is brought to a new session.

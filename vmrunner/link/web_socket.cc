@@ -65,6 +65,12 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
     write_on();
   }
   void abandon() override {
+    abandoned_ = true;
+    shut();
+  }
+
+ private:
+  void shut() {
     if (std::exchange(done_, true)) return;
     resolver_.cancel();
     timer_.cancel();
@@ -72,7 +78,6 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
     beast::get_lowest_layer(stream_).close(ignored);
   }
 
- private:
   static Stream make_stream(asio::io_context& io, std::optional<ssl::context>& context) {
     if constexpr (kTls) {
       return Stream(io, *context);
@@ -198,11 +203,11 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
   }
 
   void end(End why) {
-    abandon();
+    shut();
     // Never from inside of a call of ours, and the callbacks may own us.
     asio::post(timer_.get_executor(), [self = this->shared_from_this(), why = std::move(why)] {
       const Events events = std::exchange(self->events_, {});
-      if (events.on_end) events.on_end(why);
+      if (!self->abandoned_ && events.on_end) events.on_end(why);
     });
   }
 
@@ -221,6 +226,7 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
   bool open_ = false;
   bool writing_ = false;
   bool done_ = false;
+  bool abandoned_ = false;  // its owner may be gone
 };
 
 Result<ssl::context> make_context(const std::string& ca_file) {

@@ -187,6 +187,21 @@ TEST_F(WebSocketTest, NothingComesAfterItWasAbandoned) {
   EXPECT_FALSE(end);
 }
 
+TEST_F(WebSocketTest, NothingComesAfterItWasAbandonedWhileItsEndIsOnTheWay) {
+  acceptor.close();
+  acceptor.open(asio::ip::tcp::v4());
+  acceptor.bind({asio::ip::address_v4::loopback(), 0});  // and does not listen
+  for (int steps = 0; !end; ++steps) {  // one more each time, until the end has come by itself
+    connect();
+    for (int i = 0; i < steps && !end; ++i) ASSERT_EQ(io.run_one_for(std::chrono::seconds(20)), 1U);
+    if (end) break;
+    socket->abandon();
+    io.run();
+    ASSERT_FALSE(end) << "after " << steps << " steps";
+    io.restart();
+  }
+}
+
 TEST_F(WebSocketTest, AFileOfCertificatesThatIsNotThereIsSaid) {
   WebSocket::Options options;
   options.url = *SocketUrl::parse("wss://127.0.0.1:1");
