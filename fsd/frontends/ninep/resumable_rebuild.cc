@@ -139,7 +139,7 @@ Task<> ResumableSession::run_restore(Self self, std::string frame) {
   if (restore.items.empty()) self->end_rebuilding();
   if (self->items_.has_locks()) {
     self->locks_recorded_ = true;
-    co_await self->keeper_.store_now(self->id_);
+    if (co_await self->keeper_.store_now(self->id_)) self->locks_stored_ = true;
   }
   self->send(
       resume::encode(resume::Restored{

@@ -115,11 +115,12 @@ void ResumableSession::fail(const char* why) {
   keeper_.on_disconnected(id_);
 }
 
-void ResumableSession::on_closed(const MessageSocket* socket) {
-  if (socket != socket_.get() || closing_) return;
+bool ResumableSession::on_closed(const MessageSocket* socket) {
+  if (socket != socket_.get() || closing_) return false;
   socket_.reset();
   disconnect(kCloseNormal, "");
   keeper_.on_disconnected(id_);
+  return true;
 }
 
 void ResumableSession::on_drained(const MessageSocket* socket) {
@@ -270,11 +271,15 @@ bool ResumableSession::on_done(Call& call) {
   const std::string redo_bytes = redo ? keeper_.sealer().seal(*redo) : std::string();
   if (redo) reply.change->redo = redo_bytes;
   note.frame = resume::encode(reply);
-  // That there are locks must be known to the next daemon before the first one is told of.
-  return items_.has_locks() && !std::exchange(locks_recorded_, true);
+  // That there are locks must be known to the next daemon before one is told of.
+  if (items_.has_locks()) locks_recorded_ = true;
+  return locks_recorded_ && !locks_stored_ && std::holds_alternative<Tlock>(*call.request());
 }
 
-Task<> ResumableSession::make_durable() { return keeper_.store_now(id_); }
+Task<> ResumableSession::make_durable() {
+  const Self self = shared_from_this();
+  if (co_await keeper_.store_now(id_)) locks_stored_ = true;
+}
 
 void ResumableSession::on_end(Call& call, std::string reply) {
   auto* note = static_cast<Note*>(call.note.get());
@@ -302,7 +307,7 @@ format::SessionRecord ResumableSession::record(format::TimeNs now) const {
       .last_seen = now,
       .keep_seconds = keeper_.grace_seconds(),
       .replies = {},
-      .state = LeftSessions::state(items_.has_locks() || (may_rebuild_ && had_locks_))};
+      .state = LeftSessions::state(locks_recorded_ || (may_rebuild_ && had_locks_))};
   for (const auto& [answers, frame] : log_.kept()) {
     record.replies.push_back({.sequence = answers, .bytes = frame});
     record.applied = answers;

@@ -30,8 +30,8 @@ class SessionKeeper {
   [[nodiscard]] virtual std::uint32_t grace_seconds() const = 0;
   /// The session's record is to go into the segment that is open now.
   virtual void on_changed(const resume::SessionId& id) = 0;
-  /// Returns when the record is durable.
-  virtual Task<> store_now(resume::SessionId id) = 0;
+  /// Returns when the record is durable. False: that cannot be said.
+  virtual Task<bool> store_now(resume::SessionId id) = 0;
   /// An earlier daemon left it, and its client has come back in time: what it had open may be as it
   /// was.
   [[nodiscard]] virtual bool is_awaited(const resume::SessionId& id) const = 0;
@@ -65,7 +65,8 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   // From this connection; nothing happens if it is not the newest.
   void on_frame(const MessageSocket* socket, std::string frame);
   void on_drained(const MessageSocket* socket);
-  void on_closed(const MessageSocket* socket);
+  /// True: it was the newest.
+  bool on_closed(const MessageSocket* socket);
   void on_durable();
 
   /// Ends what waits and gives back all that the session holds.
@@ -131,11 +132,14 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   bool busy_ = false;        // a Replay or a Restore is being done
   bool may_rebuild_ = true;  // until the first Request
   bool closing_ = false;
-  bool committing_ = false;      // one at a time, however often the client asks
-  bool commit_asked_ = false;    // since it began
-  bool owes_durable_ = false;    // the client keeps changes that it does not know to be durable
-  bool has_come_ = false;        // a numbered frame: the client has seen the Welcome
-  bool locks_recorded_ = false;  // the record says that there are locks
+  bool committing_ = false;    // one at a time, however often the client asks
+  bool commit_asked_ = false;  // since it began
+  bool owes_durable_ = false;  // the client keeps changes that it does not know to be durable
+  bool has_come_ = false;      // a numbered frame: the client has seen the Welcome
+  // There have been locks: the record goes on to say so, or each that is taken again would have to
+  // wait until it says so again.
+  bool locks_recorded_ = false;
+  bool locks_stored_ = false;            // ... durably
   std::uint64_t last_change_in_ = 0;     // segment
   std::unordered_set<Ino> held_inodes_;  // what Replays may leave without a name, to the Restore
   Condition idle_;

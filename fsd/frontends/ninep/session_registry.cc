@@ -61,8 +61,8 @@ class SessionRegistry::Connection final : public MessageSocket::User {
   }
   void on_leaving() override { leaving_ = true; }
   void on_closed() override {
-    if (session_) session_->on_closed(socket_.get());
-    if (session_ && leaving_) registry_.on_left(session_->id());
+    const bool was_newest = session_ && session_->on_closed(socket_.get());
+    if (was_newest && leaving_) registry_.on_left(session_->id());
     session_.reset();
     socket_.reset();
     on_end_();
@@ -190,7 +190,7 @@ Result<void> SessionRegistry::make_room(const std::string& client) {
     if (!oldest) return errno_error(EMFILE, "this client has too many sessions");
     give_up(*oldest, "its client has too many");
   }
-  if (sessions_.size() + ending_ < options_.sessions_max) return {};
+  if (sessions_.size() + ending_.size() < options_.sessions_max) return {};
   return errno_error(EMFILE, "too many sessions");
 }
 
@@ -252,15 +252,17 @@ std::uint32_t SessionRegistry::grace_seconds() const {
       std::chrono::duration_cast<std::chrono::seconds>(options_.grace).count());
 }
 
-Task<> SessionRegistry::store_now(Id id) {
+Task<bool> SessionRegistry::store_now(Id id) {
   changed_.insert(id);  // whoever stops us puts it
-  if (!gate_.enter()) co_return;
+  if (!gate_.enter()) co_return false;
+  bool stored = false;
   if (co_await store_.admit()) {  // else nothing is acknowledged any more
     const auto found = sessions_.find(id);
     if (found != sessions_.end() && changed_.erase(id) > 0) put_record(id, *found->second.session);
-    static_cast<void>(co_await door_.vfs.sync_all());
+    stored = (co_await door_.vfs.sync_all()).has_value();
   }
   gate_.leave();
+  co_return stored;
 }
 
 /// Without a record, the next daemon knows that it does not know what was done: see
@@ -382,18 +384,24 @@ Task<> SessionRegistry::end(Id id) {
   census_.remove(id);
   changed_.erase(id);
   ended_.insert(id);
-  ++ending_;
+  const auto ending = ending_.insert(id);
+  forget_left(id);
   const bool had_locks = LeftSessions::has_locks(session->record(0));
   co_await session->close();
-  --ending_;
-  forget_left(id);
+  ending_.erase(ending);
+  has_ended_.notify_all();
   session.reset();
-  // Nobody is to wait for its locks after a crash.
-  if (had_locks && co_await store_.admit()) {
-    store_.erase(id);
-    static_cast<void>(co_await door_.vfs.sync_all());
-  }
+  // Nobody is to wait for its locks after a crash; but its client may have come back meanwhile.
+  if (had_locks) co_await erase_record(id);
   gate_.leave();
+}
+
+Task<> SessionRegistry::erase_record(Id id) {
+  if (sessions_.contains(id)) co_return;
+  const auto admitted = co_await store_.admit();
+  if (!admitted || sessions_.contains(id)) co_return;
+  store_.erase(id);
+  static_cast<void>(co_await door_.vfs.sync_all());
 }
 
 /// As somebody else's client asks; the closed connection is the answer.
@@ -405,6 +413,7 @@ Task<> SessionRegistry::end_for(std::shared_ptr<MessageSocket> socket, Id id) {
     ended_.insert(id);
     forget_left(id);
   }
+  while (ending_.contains(id)) co_await has_ended_.wait();  // for somebody else, who asked before
   socket->close(kCloseNormal, "");
   gate_.leave();
 }

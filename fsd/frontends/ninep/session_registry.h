@@ -79,7 +79,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   [[nodiscard]] std::vector<resume::Term> terms() const override;
   [[nodiscard]] std::uint32_t grace_seconds() const override;
   void on_changed(const Id& id) override { changed_.insert(id); }
-  Task<> store_now(Id id) override;
+  Task<bool> store_now(Id id) override;
   [[nodiscard]] bool is_awaited(const Id& id) const override;
   [[nodiscard]] bool keeps_locks(const Id& id) const override;
   void on_restored(const Id& id) override;
@@ -98,6 +98,7 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   void note_wait(Duration wait);
   Task<> store_left();
   Task<> end(Id id);
+  Task<> erase_record(Id id);
   void give_up(const Id& id, const char* why);
   void keep_to_bytes();
   void forget_left(const Id& id);
@@ -119,7 +120,8 @@ class SessionRegistry final : private SessionKeeper, private vfs::Sessions::User
   Timers::Token noting_wait_ = 0;
   bool too_many_bytes_ = false;  // and keep_to_bytes() is on its way
   Timers::Token keeping_to_bytes_ = 0;
-  std::size_t ending_ = 0;
+  std::multiset<Id> ending_;  // are being closed; not in sessions_ any more, but for a newer one
+  Condition has_ended_;
   Gate gate_;
 };
 

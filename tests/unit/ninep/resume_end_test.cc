@@ -55,6 +55,39 @@ TEST_F(ResumeEndTest, AClientThatGoesAwayAndComesBackAtOnceHasItsSession) {
   EXPECT_THAT(lock_elsewhere("f"), FailsWith(EAGAIN));
 }
 
+TEST_F(ResumeEndTest, AnOldConnectionThatGoesAwayShortensNothing) {
+  begin_with_lock();
+  const auto old = client.socket()->user;
+  client.resume().on_disconnected();
+  come_back();
+  client.settle();
+  client.cut();
+  old->on_leaving();
+  old->on_closed();
+  sim.run_for(options.leaving_grace + kMoment);
+  EXPECT_EQ(registry->sessions(), 1U);
+  EXPECT_THAT(lock_elsewhere("f"), FailsWith(EAGAIN));
+}
+
+TEST_F(ResumeEndTest, WhoComesBackWhileHisSessionIsBeingEndedKeepsHisNewRecord) {
+  begin_with_lock();
+  const auto id = run_records().at(0).id;
+  client.write(1, 0, "not durable");
+  client.settle();
+  volume.hold_syncs(true);
+  client.send(Tfsync{.fid = 1, .datasync = 0});  // the end waits for it
+  client.carry_all_to_server();
+  EXPECT_EQ(end_session(id), 0U) << "it has not ended yet";
+  EXPECT_EQ(end_session(id), 0U) << "nor for who asks once more";
+  client.cut();
+  come_back();
+  client.carry_all_to_server();
+  volume.hold_syncs(false);
+  client.settle();
+  make_durable();
+  EXPECT_EQ(run_records().size(), 1U);
+}
+
 TEST_F(ResumeEndTest, ASessionIsEndedByWhoKnowsThatItsClientIsGone) {
   begin_with_lock();
   const auto id = run_records().at(0).id;
