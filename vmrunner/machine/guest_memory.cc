@@ -1,5 +1,6 @@
 #include "vmrunner/machine/guest_memory.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,8 +12,9 @@ namespace cairn::vm {
 
 Result<GuestMemory> GuestMemory::make(std::uint64_t bytes) {
   GuestMemory memory;
-  memory.file_ = UniqueFd(memfd_create("cairn-vm", 0));  // the child inherits it
-  if (!memory.file_ || ftruncate(memory.file_.get(), static_cast<off_t>(bytes)) != 0) {
+  memory.file_ = UniqueFd(memfd_create("cairn-vm", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory.file_ || ftruncate(memory.file_.get(), static_cast<off_t>(bytes)) != 0 ||
+      fcntl(memory.file_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     return system_error(errno, "no memory for the machine", std::to_string(bytes) + " bytes");
   }
   void* const mapped =

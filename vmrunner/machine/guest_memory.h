@@ -23,7 +23,9 @@ class GuestMemory {
   [[nodiscard]] std::uint8_t* find(std::uint64_t address, std::uint64_t size) const;
   /// False: there is no such memory.
   [[nodiscard]] bool write(std::uint64_t address, std::string_view bytes);
-  /// A path by which a child of ours opens it.
+  /// No other process can make it smaller. Closed with us.
+  [[nodiscard]] int file() const { return file_.get(); }
+  /// A path by which a child of ours opens it, if it inherits file().
   [[nodiscard]] std::string path() const;
 
  private:

@@ -146,7 +146,7 @@ Result<void> Machine::boot(Accelerator accelerator) {
   bridge_->plug(directory_ + "/" + kVolumePort, memory_);
   TRY(pid_,
       spawn_qemu(qemu_arguments(qemu_, image_, options_, accelerator, directory_, memory_.path()),
-                 directory_ + "/qemu.log"));
+                 directory_ + "/qemu.log", memory_.file()));
   const bool probing =
       accelerator == Accelerator::kKvm && options_.accelerator == Accelerator::kAuto;
   timer_.expires_after(probing ? Duration(kKvmBootMax) : Duration(kBootMax));

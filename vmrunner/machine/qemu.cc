@@ -1,8 +1,11 @@
 #include "vmrunner/machine/qemu.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +19,7 @@ namespace {
 
 constexpr const char* kProgram = "qemu-system-i386";
 constexpr const char* kLoopback = "127.0.0.1";
+constexpr rlim_t kFileBytesMax = 16U << 20;
 
 std::string network(const RunOptions& options) {
   std::string out = "user,id=n0,ipv6=off";
@@ -95,7 +99,8 @@ Result<std::string> find_qemu() {
                "QEMU is missing (Debian: apt install qemu-system-x86)", kProgram);
 }
 
-Result<pid_t> spawn_qemu(const std::vector<std::string>& arguments, const std::string& log) {
+Result<pid_t> spawn_qemu(const std::vector<std::string>& arguments, const std::string& log,
+                         int memory) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments) {
     pointers.push_back(const_cast<char*>(argument.c_str()));
@@ -114,6 +119,12 @@ Result<pid_t> spawn_qemu(const std::vector<std::string>& arguments, const std::s
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  // A connection that we have closed has to be closed, and the daemon is no affair of QEMU's.
+  syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+  fcntl(memory, F_SETFD, 0);
+  const rlimit file_size{.rlim_cur = kFileBytesMax, .rlim_max = kFileBytesMax};
+  setrlimit(RLIMIT_FSIZE, &file_size);
+  signal(SIGXFSZ, SIG_IGN);
   dup2(nothing.get(), 0);
   dup2(output.get(), 1);
   dup2(output.get(), 2);

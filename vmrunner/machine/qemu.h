@@ -30,8 +30,10 @@ inline constexpr const char* kVolumeTag = "host9p";
 /// Where QEMU is. Fails with: ENOENT, in a sentence that says what to install.
 Result<std::string> find_qemu();
 
-/// Starts it; what it says goes to `log`. It ends with us.
-Result<pid_t> spawn_qemu(const std::vector<std::string>& arguments, const std::string& log);
+/// Starts it; what it says goes to `log`. It ends with us, has no file of ours but `memory`, and
+/// writes no file without end, whatever the guest says on its serial line.
+Result<pid_t> spawn_qemu(const std::vector<std::string>& arguments, const std::string& log,
+                         int memory);
 
 /// KVM may be used here at all.
 [[nodiscard]] bool may_use_kvm();
