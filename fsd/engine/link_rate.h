@@ -58,14 +58,15 @@ class LinkRate {
       bytes_per_second_ = 0.7 * bytes_per_second_ + 0.3 * rate;
     }
   }
+  // Not std::clamp: a window may be smaller than the least that is sensible, and counts more.
   /// Bytes that may be under way.
   [[nodiscard]] std::size_t in_flight_max() const {
-    return std::clamp(at_rate(kInFlightTarget), kInFlightBytesMin, window_bytes_);
+    return std::min(std::max(at_rate(kInFlightTarget), kInFlightBytesMin), window_bytes_);
   }
   /// Data bytes at which a segment is sealed though nobody waits for it.
   [[nodiscard]] std::size_t seal_bytes() const {
-    return std::clamp(at_rate(kSealTarget), kSealBytesMin,
-                      std::min(kArenaBytesMax, window_bytes_ / 8));
+    return std::min(
+        {std::max(at_rate(kSealTarget), kSealBytesMin), kArenaBytesMax, window_bytes_ / 8});
   }
   [[nodiscard]] double bytes_per_second() const { return bytes_per_second_; }
 
