@@ -76,6 +76,38 @@ TEST_F(ResumeBoundsTest, OneClientHasSoManySessionsAndThoseThatHeLostGoFirst) {
   EXPECT_EQ(second.resume().counts().resumed, 1U) << "the one that was lost first has gone";
 }
 
+TEST_F(ResumeBoundsTest, WhoLosesHisSessionToOthersLosesNothingSilently) {
+  serve_with({.grace = kGrace, .sessions_per_client_max = 1});
+  int number = 0;
+  for (const bool locks : {false, true}) {
+    for (const bool crashes : {false, true}) {
+      const std::string name = "f" + std::to_string(++number);
+      begin(client);
+      client.create(0, 1, name);
+      if (locks) client.lock(1);
+      client.write(1, 0, "told, not durable");
+      client.settle();
+      const auto unknown = client.send(Twrite{.fid = 1, .offset = 0, .data = as_bytes("later")});
+      client.carry_all_to_server();
+      client.cut();
+      begin(second);
+      second.cut();
+      EXPECT_EQ(registry->sessions(), 1U);
+      if (crashes) crash();
+      come_back();
+      client.settle();
+      // Nothing of the session is in the log if it was never durable: then it is all done again.
+      const bool is_known = crashes && !locks;
+      EXPECT_EQ(std::holds_alternative<Rwrite>(client.answer(unknown)), is_known);
+      EXPECT_EQ(client.error(Tfsync{.fid = 1, .datasync = 0}) != 0, locks);
+      EXPECT_THAT(content(name), ::testing::EndsWith("not durable"));
+      client.get<Rclunk>(Tclunk{.fid = 1});
+      client.get<Rclunk>(Tclunk{.fid = 0});
+      client.cut();
+    }
+  }
+}
+
 TEST_F(ResumeBoundsTest, WhatAllHoldTogetherIsBoundedAndWhoHasLostHisConnectionGoesFirst) {
   serve_with({.grace = kGrace, .bytes_max = 128U << 10});
   begin(client);
