@@ -223,8 +223,13 @@ Task<Result<void>> Engine::checkpoint() {
 }
 
 Task<Result<void>> Engine::stop() {
+  // A store that is away for a moment is waited for: whoever stops us makes it give up in the end.
   Result<void> synced;
-  if (!options_.read_only && !failure_) synced = co_await sync(open_segment());
+  bool again = !options_.read_only && !failure_;
+  while (again) {
+    synced = co_await sync(open_segment());
+    again = !synced && is(synced.error(), EngineErrc::kUnavailable) && !failure_;
+  }
   stopping_ = true;
   reaper_.stop();
   if (commit_timer_set_) access_.runtime.timers.cancel(commit_timer_);

@@ -146,6 +146,26 @@ TEST_F(ProtocolTest, AStartWhoseFirstSegmentIsRefusedFailsAtOnce) {
   }
 }
 
+TEST_F(ProtocolTest, AStopWritesAllThoughTheStoreIsAwayForAMoment) {
+  EngineHost host(sim_, store_);
+  ASSERT_TRUE(host.start());
+  bool away = true;
+  store_.fail_put = [&](const std::string& key) -> std::optional<StoreErrc> {
+    if (!away || !key.starts_with(format::kLogPrefix)) return std::nullopt;
+    return StoreErrc::kUnavailable;
+  };
+  // More commits than are under way at a time: some are still in the open segment.
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(sim_.wait([&] { return host.put("c/" + std::to_string(i), "value"); }));
+    sim_.in_core([&] { host.engine().sync(host.engine().open_segment()).detach(); });
+  }
+  sim_.in_core([&] { sim_.runtime().timers.schedule(seconds(20), [&away] { away = false; }); });
+  EXPECT_TRUE(host.stop());
+  EngineHost fresh(sim_, bucket_);
+  ASSERT_TRUE(fresh.start());
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(fresh.find("c/" + std::to_string(i))) << i;
+}
+
 TEST_F(ProtocolTest, AStartOutlivesAStoreThatIsAwayForAMoment) {
   EngineHost host(sim_, store_);
   int failed = 0;
