@@ -95,6 +95,18 @@ stop vm
 expect "the status" "$status" 143
 expect "what was written last" "$(cat "$work/mnt/late")" late
 
+# A QEMU that dies before the guest has said that all is written is no stop in order.
+begin --exec 'echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
+until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+qemu=$(pgrep -P "${pids[vm]}" qemu-system)
+kill -STOP "$qemu"
+kill "${pids[vm]}"
+until_true 10 grep -q 'the machine stops' "$work/vm.log" || fail "it does not stop"
+kill -KILL "$qemu"
+wait_for vm
+expect "the status" "$status" 125
+grep -q 'had not written yet is lost' "$work/vm.log" || fail "it does not say what is lost"
+
 say "a stop without the daemon"
 # Its last word is not synced, and cannot be: it says so, waits a while, and ends.
 begin --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"

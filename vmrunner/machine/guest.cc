@@ -12,6 +12,8 @@ namespace cairn::vm {
 namespace {
 
 constexpr std::size_t kControlLineMax = 1U << 20;
+/// More than any guest leaves unread that works.
+constexpr std::size_t kUnreadMax = 64U << 20;
 constexpr std::size_t kSeedBytes = 64;
 /// Of 9P: what the guest's driver can take at most, 125 pages.
 constexpr std::uint32_t kMessageBytes = 125U * 4096;
@@ -61,6 +63,9 @@ void Machine::on_control(std::string_view bytes) {
       answer.mapped()(*message);
     }
     if (at > control_line_.size()) return;  // it was started anew
+    if (!ending_ && ports_[kControlPort]->unsent_bytes() > kUnreadMax) {
+      return fail(guest_error("the guest asks and does not listen", "its control line is full"));
+    }
   }
   control_line_.erase(0, at);
   if (control_line_.size() > kControlLineMax) control_line_.clear();
@@ -68,10 +73,10 @@ void Machine::on_control(std::string_view bytes) {
 
 void Machine::on_event(const GuestMessage& event) {
   if (event.event == "ready") {
+    if (std::exchange(ready_, true)) return;  // the timer may be another one by now
     timer_.cancel();
-    ready_ = true;
     start_guest();
-  } else if (event.event == "poweroff") {
+  } else if (event.event == "poweroff" || (event.event == "reboot" && leaving_)) {
     // All is written and unmounted: nothing is gained by waiting for the machine's own end.
     leaving_ = true;
     take_down_qemu();

@@ -9,6 +9,8 @@ constexpr std::size_t kPageBytes = 4096;
 /// The guest keeps 64 KiB for each stream.
 constexpr std::size_t kPieceBytes = 4000;
 constexpr std::size_t kFlyingMax = 12;
+/// Each has a file in memory until the guest has taken it.
+constexpr std::size_t kStreamsMax = 4;
 
 }  // namespace
 
@@ -32,11 +34,13 @@ void HostFiles::on_event(const GuestMessage& event) {
 }
 
 void HostFiles::want(const GuestMessage& event) {
+  const auto refuse = [this, &event](const char* why) {
+    host_.command("end", {{"stream", std::to_string(event.stream)}, {"error", why}});
+  };
+  streams_.erase(event.stream);
+  if (streams_.size() >= kStreamsMax) return refuse("too many files at once");
   auto bytes = image_.read(event.file);
-  if (!bytes) {
-    return host_.command("end",
-                         {{"stream", std::to_string(event.stream)}, {"error", "no such file"}});
-  }
+  if (!bytes) return refuse("no such file");
   Stream stream{.bytes = std::move(*bytes), .flying = {}, .pages = {}};
   if (event.part != 0 && event.part % kPageBytes == 0) {
     stream.pages = event.pages;

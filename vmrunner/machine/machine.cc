@@ -163,6 +163,7 @@ void Machine::take_down_qemu() {
 }
 
 void Machine::on_boot_timeout() {
+  if (ending_) return;
   take_down_qemu();
   if (accelerator_ != Accelerator::kKvm || options_.accelerator != Accelerator::kAuto) {
     return fail(Error(std::error_code(EIO, std::generic_category()), "the guest does not start",
@@ -200,11 +201,16 @@ void Machine::on_signal(int number) {
 
 void Machine::on_qemu_end() {
   if (ending_) return;
+  ports_[kControlPort]->drain();  // its last words may say that all is well
+  if (ending_) return;
   if (std::exchange(again_, false)) {
     if (const auto booted = boot(accelerator_); !booted) fail(booted.error());
     return;
   }
-  if (leaving_) return end();
+  if (leaving_) {
+    return fail(Error(std::error_code(EIO, std::generic_category()),
+                      "QEMU has ended; what the guest had not written yet is lost", last_words()));
+  }
   const bool kvm_failed =
       !ready_ && accelerator_ == Accelerator::kKvm && options_.accelerator == Accelerator::kAuto;
   if (kvm_failed) return on_boot_timeout();
@@ -219,7 +225,7 @@ std::string Machine::last_words() const {
 void Machine::leave(int status) {
   if (std::exchange(leaving_, true)) return;
   status_ = status;
-  if (!ready_) {
+  if (!ready_ || again_) {  // there is nothing that could be written, or all has been
     take_down_qemu();
     return end();
   }

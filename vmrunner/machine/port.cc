@@ -32,6 +32,7 @@ void Port::begin() {
 }
 
 void Port::send(std::string bytes, std::function<void()> on_sent) {
+  unsent_bytes_ += bytes.size();
   outgoing_.push_back({std::move(bytes), std::move(on_sent)});
   write_on();
 }
@@ -64,6 +65,7 @@ void Port::write_on() {
                       self->writing_ = false;
                       if (error || self->outgoing_.empty()) return;
                       const auto on_sent = std::move(self->outgoing_.front().on_sent);
+                      self->unsent_bytes_ -= self->outgoing_.front().bytes.size();
                       self->outgoing_.pop_front();
                       if (on_sent) on_sent();
                       self->write_on();

@@ -24,6 +24,8 @@ class Port : public std::enable_shared_from_this<Port> {
   /// What has come and was not read yet is given to on_data on the spot.
   void drain();
   void close();
+  /// What was sent and QEMU has not taken yet.
+  [[nodiscard]] std::size_t unsent_bytes() const { return unsent_bytes_; }
 
  private:
   using Socket = boost::asio::local::stream_protocol::socket;
@@ -39,6 +41,7 @@ class Port : public std::enable_shared_from_this<Port> {
     std::function<void()> on_sent;
   };
   std::deque<Piece> outgoing_;
+  std::size_t unsent_bytes_ = 0;
   bool connected_ = false;
   bool writing_ = false;
   bool ends_ = false;

@@ -291,8 +291,8 @@ bool VhostDevice::reply(std::uint32_t request, const std::string& payload) {
 
 void VhostDevice::wait_for_kick() {
   kick_.async_wait(asio::posix::stream_descriptor::wait_read,
-                   [self = shared_from_this()](const error_code& error) {
-                     if (error || !self->queue_) return;
+                   [self = shared_from_this(), queue = queues_](const error_code& error) {
+                     if (error || queue != self->queues_) return;
                      std::uint64_t count = 0;
                      [[maybe_unused]] const ssize_t got =
                          ::read(self->kick_.native_handle(), &count, sizeof count);
@@ -330,6 +330,7 @@ void VhostDevice::reset() {
   error_code ignored;
   kick_.close(ignored);
   if (!queue_) return;
+  ++queues_;
   queue_.reset();
   if (events_.on_reset) events_.on_reset();
 }

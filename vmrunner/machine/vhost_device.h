@@ -70,6 +70,7 @@ class VhostDevice : public std::enable_shared_from_this<VhostDevice> {
   std::uint16_t base_ = 0;
   UniqueFd call_;
   std::optional<Virtqueue> queue_;
+  unsigned queues_ = 0;  // that there were: who waited for a kick of another one is late
   bool enabled_ = false;
   bool draining_ = false;  // drain() comes again by itself
 };
