@@ -89,10 +89,9 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Frames, bodies of requests and segments are large, and come and go all the time. By default
-/// glibc gives each such block back to the kernel, which must clear its pages anew for the next (a
-/// fifth of the CPU of a bulk read), and keeps up to eight heaps per core, where free memory
-/// gathers.
+/// What lies in no pool (small answers, bodies of requests, segments) comes and goes all the time.
+/// By default glibc gives each large block back to the kernel, which must clear its pages anew for
+/// the next, and keeps up to eight heaps per core, where free memory gathers.
 void set_up_malloc() {
   constexpr int kLargeBlock = 4 << 20;
   constexpr int kKeptAtTop = 32 << 20;

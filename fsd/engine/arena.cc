@@ -49,7 +49,7 @@ ByteView Arena::frame(std::size_t index) const {
 SharedBytes Arena::share_frame(std::size_t index) const {
   const ByteView bytes = frame(index);
   if (bytes.size() == frame_bytes_) return SharedBytes(frames_[index], bytes);
-  return SharedBytes::from(std::string(as_string(bytes)));
+  return SharedBytes::copy_of(bytes);
 }
 
 }  // namespace cairn::engine

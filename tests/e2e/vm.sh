@@ -88,16 +88,21 @@ wait_for vm
 gives 125 "port cannot be had: ${url##*:}" "$vm" run --url "$url" --image "$IMAGE" \
   --forward "${url##*:}:7" --exec true
 
+# begin_writing COMMAND: a machine whose command has printed its first line.
+begin_writing() {
+  rm -f "$work/late.out"
+  begin --exec "$1" >"$work/late.out" 2>"$work/vm.log"
+  until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+}
+
 say "a stop in order"
-begin --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out"
-until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+begin_writing 'echo late >/mnt/late; echo written; sleep 1000'
 stop vm
 expect "the status" "$status" 143
 expect "what was written last" "$(cat "$work/mnt/late")" late
 
 # A QEMU that dies before the guest has said that all is written is no stop in order.
-begin --exec 'echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
-until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+begin_writing 'echo written; sleep 1000'
 qemu=$(pgrep -P "${pids[vm]}" qemu-system)
 kill -STOP "$qemu"
 kill "${pids[vm]}"
@@ -109,8 +114,7 @@ grep -q 'had not written yet is lost' "$work/vm.log" || fail "it does not say wh
 
 say "a stop without the daemon"
 # Its last word is not synced, and cannot be: it says so, waits a while, and ends.
-begin --exec 'echo late >/mnt/late; echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
-until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+begin_writing 'echo late >/mnt/late; echo written; sleep 1000'
 kill_hard a
 begin=$(now_ms)
 stop vm
@@ -120,8 +124,7 @@ grep -q 'waits 5 s for it' "$work/vm.log" || fail "it does not say that it waits
 grep -q 'had not synced yet is lost' "$work/vm.log" || fail "it does not say what is lost"
 [ "$took" -ge 4900 ] && [ "$took" -lt 9000 ] || fail "it took $took ms"
 serve a "${volume[@]}" --mount "$work/mnt" --web "${url#http://}"
-begin --exec 'echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
-until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+begin_writing 'echo written; sleep 1000'
 kill_hard a
 kill -TERM "${pids[vm]}"
 until_true 10 grep -q 'asked once more' "$work/vm.log" || fail "it does not say that it waits"
@@ -133,8 +136,7 @@ expect "the status" "$status" 125
 grep -q 'stopped at once' "$work/vm.log" || fail "it does not say that it stopped at once"
 # It comes back while the machine waits for it: then all is in order.
 serve a "${volume[@]}" --mount "$work/mnt" --web "${url#http://}"
-begin --exec 'echo in time >/mnt/late; echo written; sleep 1000' >"$work/late.out" 2>"$work/vm.log"
-until_true 30 has_lines "$work/late.out" 1 || fail "nothing was written"
+begin_writing 'echo in time >/mnt/late; echo written; sleep 1000'
 kill_hard a
 kill -TERM "${pids[vm]}"
 until_true 10 grep -q 'asked once more' "$work/vm.log" || fail "it does not say that it waits"

@@ -19,6 +19,21 @@ class HostileResumeTest : public ResumeTest {
     ASSERT_THAT(run(fs->write({}, handle, 0, as_bytes(bytes), false)), Succeeds());
     ASSERT_THAT(run(fs->release(handle)), Succeeds());
   }
+  void begin_with_a_durable_file() {
+    begin(client);
+    client.create(0, 1, "f", "before");
+    make_durable();
+  }
+  /// What the client did last is gone with the daemon, and somebody has written there since: that
+  /// stays, and the client is told.
+  void expect_that_another_prevails() {
+    crash();
+    overwrite("f", "other.");
+    come_back();
+    client.settle();
+    EXPECT_EQ(content("f"), "other.");
+    EXPECT_EQ(client.error(Tfsync{.fid = 1, .datasync = 0}), EIO);
+  }
   /// A session that speaks in frames.
   std::shared_ptr<TestSocket> connect_raw() {
     auto socket = std::make_shared<TestSocket>();
@@ -108,36 +123,20 @@ TEST_F(HostileResumeTest, ARecordIsSmallWhateverRepliesAreNotTaken) {
 }
 
 TEST_F(HostileResumeTest, ACounterThatFitsByChanceDoesNotOverwriteAnother) {
-  begin(client);
-  client.create(0, 1, "f", "before");
-  make_durable();
+  begin_with_a_durable_file();
   client.write(1, 0, "first.");
   client.write(1, 0, "second");
-  crash();
-  overwrite("f", "other.");
-  come_back();
-  client.settle();
-  EXPECT_EQ(content("f"), "other.");
-  EXPECT_EQ(client.error(Tfsync{.fid = 1, .datasync = 0}), EIO);
+  expect_that_another_prevails();
 }
 
 TEST_F(HostileResumeTest, ACreateThatTruncatedDoesNotTruncateWhatAnotherHasWrittenSince) {
-  begin(client);
-  client.create(0, 1, "f", "before");
-  make_durable();
+  begin_with_a_durable_file();
   client.open_new(0, 2, "f", open_flag::kTruncate);
-  crash();
-  overwrite("f", "other.");
-  come_back();
-  client.settle();
-  EXPECT_EQ(content("f"), "other.");
-  EXPECT_EQ(client.error(Tfsync{.fid = 1, .datasync = 0}), EIO);
+  expect_that_another_prevails();
 }
 
 TEST_F(HostileResumeTest, ACreateThatTruncatedIsDoneAgain) {
-  begin(client);
-  client.create(0, 1, "f", "before");
-  make_durable();
+  begin_with_a_durable_file();
   client.open_new(0, 2, "f", open_flag::kTruncate);
   client.write(2, 0, "x");
   crash();
@@ -158,9 +157,7 @@ TEST_F(HostileResumeTest, WhoIsRootNoMoreHasNothingLeftOfIt) {
 }
 
 TEST_F(HostileResumeTest, WhatCouldNotBeDoneAgainIsToldAfterAnotherCrash) {
-  begin(client);
-  client.create(0, 1, "f", "before");
-  make_durable();
+  begin_with_a_durable_file();
   client.write(1, 0, "first.");
   crash();
   overwrite("f", "other.");
