@@ -135,6 +135,11 @@ void FrameCache::insert(const FrameKey& key, SharedBytes bytes, Use use, Memory 
   was_dropped_too_early ? promote(at) : push(at, Queue::kProbation);
 }
 
+void FrameCache::reserve(std::uint64_t bytes) {
+  reserved_bytes_ = bytes;
+  make_room(0);
+}
+
 /// Into main, where it may stay for long: with memory of its own.
 void FrameCache::promote(Index index) {
   Node& node = nodes_[index];
@@ -157,6 +162,7 @@ void FrameCache::clear() {
 }
 
 void FrameCache::make_room(std::uint64_t bytes) {
+  bytes += reserved_bytes_;
   while (counters_.entries > 0 &&
          (counters_.bytes + bytes > value_bytes_max_ || counters_.entries >= residents_max_)) {
     // Probation gives way beyond its share, be that in bytes or in nodes; else main does.

@@ -57,6 +57,9 @@ class FrameCache {
   /// is larger than the probation queue is not kept.
   void insert(const FrameKey& key, SharedBytes bytes, Use use = Use::kDemand,
               Memory memory = Memory::kOwn);
+  /// Keeps so many bytes free for frames that are on their way; how many in all. What is there
+  /// makes room at once, so that the frames cause no peak when they arrive.
+  void reserve(std::uint64_t bytes);
   /// Drops all, also what is remembered of the past.
   void clear();
 
@@ -112,6 +115,7 @@ class FrameCache {
   std::size_t ghosts_max_;
   std::uint64_t value_bytes_max_ = 0;
   std::uint64_t probation_bytes_max_ = 0;
+  std::uint64_t reserved_bytes_ = 0;
   std::vector<Node> nodes_;     // reserved once, touched as it fills
   std::vector<Index> buckets_;  // a power of two
   Index free_ = kNone;

@@ -225,8 +225,8 @@ void FrameReader::prefetch(DataRef from, std::uint64_t length) {
 }
 
 std::uint64_t FrameReader::read_ahead_bytes_max() const {
-  // A quarter: what is under way is in memory beside the cache, as stored and opened.
-  return std::min(options_.read_ahead_bytes_max, cache_.probation_room() / 4);
+  // Half of the room is kept for what is under way; as much is left for what has been read.
+  return std::min(options_.read_ahead_bytes_max, cache_.probation_room() / 2);
 }
 
 Task<> FrameReader::stop() { return gate_.close(); }
@@ -301,12 +301,16 @@ void FrameReader::count_in_flight(const Fetch& fetch, bool begins) {
   std::uint64_t& bytes = fetch.read_ahead ? read_ahead_bytes_ : demand_bytes_;
   if (begins) {
     bytes += fetch.plain_bytes;
-    if (fetch.read_ahead) ++read_ahead_gets_;
+    if (fetch.read_ahead) {
+      ++read_ahead_gets_;
+      cache_.reserve(read_ahead_bytes_);
+    }
     return;
   }
   bytes -= fetch.plain_bytes;
   if (fetch.read_ahead) {
     --read_ahead_gets_;
+    cache_.reserve(read_ahead_bytes_);
   } else {
     demand_room_.notify_all();
   }

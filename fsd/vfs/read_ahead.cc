@@ -4,10 +4,11 @@
 
 // A read that begins where an earlier one ended continues its stream; any other begins a new one
 // and asks for nothing, but for one at the start of the file, which most programs that begin there
-// go on from. A stream keeps a window in front of its reader. It asks again only when less than
-// half of the window is left, so that asks are few and large, and each ask doubles the window, from
-// 128 KiB up: a program that reads a little and stops has cost little, one that goes on soon has
-// tens of megabytes under way, which is what fills a long link (32 MiB at 60 ms are 500 MB/s).
+// go on from. A stream keeps a window in front of its reader. While it grows it asks again only
+// when less than half of the window is left, and each ask doubles the window, from 128 KiB up: a
+// program that reads a little and stops has cost little, one that goes on soon has tens of
+// megabytes under way, which is what fills a long link (32 MiB at 60 ms are 500 MB/s). A window
+// that is as large as it may be is kept full, in pieces of an eighth: one as large as a GET.
 //
 // The kernel splits large reads and sends the parts from several threads, so a stream that has
 // proven itself is continued by whatever falls near its next byte too, out of order or again.
@@ -21,6 +22,7 @@ namespace cairn::vfs {
 namespace {
 
 constexpr std::uint64_t kSlackMax = 1U << 20;
+constexpr std::uint64_t kPieces = 8;  // of a window, at least; but no piece is tiny
 
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
   return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -68,10 +70,18 @@ ReadAhead::Stream& ReadAhead::begin(std::uint64_t offset) {
 std::optional<ReadAhead::Ask> ReadAhead::advance(Stream& stream, std::uint64_t file_size,
                                                  std::uint64_t window_max) {
   if (stream.ahead_end >= file_size) return std::nullopt;
-  if (stream.window > 0 && stream.ahead_end - stream.next >= stream.window / 2) return std::nullopt;
-  stream.window = std::min(std::max(stream.window * 2, kWindowMin), window_max);
-  const std::uint64_t end = std::min(saturating_add(stream.next, stream.window), file_size);
-  if (end <= stream.ahead_end) return std::nullopt;
+  const std::uint64_t left = stream.ahead_end - stream.next;
+  if (stream.window < window_max) {
+    if (stream.window > 0 && left >= stream.window / 2) return std::nullopt;
+    stream.window = std::max(stream.window * 2, kWindowMin);
+  }
+  stream.window = std::min(stream.window, window_max);
+  const std::uint64_t missing = stream.window - std::min(stream.window, left);
+  const std::uint64_t piece =
+      std::max(stream.window / kPieces, std::min(stream.window / 2, kWindowMin));
+  const std::uint64_t end =
+      std::min(saturating_add(stream.ahead_end, missing - missing % piece), file_size);
+  if (end == stream.ahead_end) return std::nullopt;
   const Ask ask{.offset = stream.ahead_end, .length = end - stream.ahead_end};
   stream.ahead_end = end;
   return ask;

@@ -162,6 +162,22 @@ TEST(FrameCache, HasLessRoomForReadAheadBesideAHotSet) {
   for (std::uint32_t i = 0; i < ahead; ++i) EXPECT_TRUE(cache.contains(key(2, i))) << i;
 }
 
+TEST(FrameCache, KeepsRoomForWhatIsOnItsWay) {
+  FrameCache cache(16 * kMiB);
+  for (std::uint32_t i = 0; i < 400; ++i) read(cache, key(1, i));
+  cache.reserve(8 * kMiB);
+  EXPECT_LE(cache.counters().bytes + cache.table_bytes(), 8 * kMiB) << "room is made at once";
+  EXPECT_TRUE(cache.contains(key(1, 399)));
+  EXPECT_FALSE(cache.contains(key(1, 270))) << "the oldest go";
+  for (std::uint32_t i = 0; i < 400; ++i) read(cache, key(2, i));
+  EXPECT_LE(cache.counters().bytes + cache.table_bytes(), 8 * kMiB) << "and is kept";
+  cache.reserve(0);
+  for (std::uint32_t i = 0; i < 400; ++i) read(cache, key(3, i));
+  EXPECT_GT(cache.counters().bytes, 15 * kMiB);
+  cache.reserve(1U << 30);
+  EXPECT_EQ(cache.counters().entries, 0U) << "more than there is: nothing is left, nothing breaks";
+}
+
 TEST(FrameCache, TellsNeighboursThatWereReadFromThoseThatWereNot) {
   FrameCache cache(16 * kMiB);
   for (std::uint32_t i = 0; i < 10; ++i) cache.insert(key(1, i), frame_of(kFrame), Use::kNeighbour);
