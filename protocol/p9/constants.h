@@ -66,6 +66,9 @@ enum class MessageType : std::uint8_t {
   kRrenameat = 75,
   kTunlinkat = 76,
   kRunlinkat = 77,
+  // Of ours (PROTOCOL.md). Neither 9P2000 and its .u, .e, .L and .W nor gVisor have these numbers.
+  kTwalkgetattr = 90,
+  kRwalkgetattr = 91,
   kTversion = 100,
   kRversion = 101,
   kTauth = 102,

@@ -141,6 +141,16 @@ struct Rgetattr {
   }
 };
 
+/// Of where the walk ended.
+struct Rwalkgetattr {
+  static constexpr MessageType kType = MessageType::kRwalkgetattr;
+  Rgetattr attributes;
+  template <class S, class V>
+  static void visit(S& s, V&& v) {
+    Rgetattr::visit(s.attributes, v);
+  }
+};
+
 struct Rsetattr : Empty<MessageType::kRsetattr> {};
 
 struct Rstatfs {
@@ -252,6 +262,6 @@ struct DirectoryEntry {
 using Reply = std::variant<Rlerror, Rversion, Rauth, Rattach, Rflush, Rwalk, Rlopen, Rlcreate,
                            Rread, Rwrite, Rfsync, Rclunk, Rremove, Rreaddir, Rgetattr, Rsetattr,
                            Rstatfs, Rsymlink, Rmknod, Rmkdir, Rreadlink, Rlink, Rrename, Rrenameat,
-                           Runlinkat, Rxattrwalk, Rxattrcreate, Rlock, Rgetlock>;
+                           Runlinkat, Rxattrwalk, Rxattrcreate, Rlock, Rgetlock, Rwalkgetattr>;
 
 }  // namespace cairn::p9

@@ -71,6 +71,19 @@ struct Twalk {
   }
 };
 
+/// Twalk and Tgetattr in one. kNoFid for newfid: no fid is made.
+struct Twalkgetattr {
+  static constexpr MessageType kType = MessageType::kTwalkgetattr;
+  std::uint32_t fid = 0;
+  std::uint32_t newfid = 0;
+  std::uint64_t request_mask = 0;
+  Few<std::string_view> names;
+  template <class S, class V>
+  static void visit(S& s, V&& v) {
+    v(s.fid, s.newfid, s.request_mask, s.names);
+  }
+};
+
 struct Tlopen {
   static constexpr MessageType kType = MessageType::kTlopen;
   std::uint32_t fid = 0;
@@ -345,6 +358,6 @@ struct Tgetlock {
 using Request = std::variant<Tversion, Tauth, Tattach, Tflush, Twalk, Tlopen, Tlcreate, Tread,
                              Twrite, Tfsync, Tclunk, Tremove, Treaddir, Tgetattr, Tsetattr, Tstatfs,
                              Tsymlink, Tmknod, Tmkdir, Treadlink, Tlink, Trename, Trenameat,
-                             Tunlinkat, Txattrwalk, Txattrcreate, Tlock, Tgetlock>;
+                             Tunlinkat, Txattrwalk, Txattrcreate, Tlock, Tgetlock, Twalkgetattr>;
 
 }  // namespace cairn::p9

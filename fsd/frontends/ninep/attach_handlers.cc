@@ -31,10 +31,40 @@ Task<Result<Attributes>> look_up(vfs::Vfs& vfs, Caller caller, Ino ino, Ino root
   co_return above;
 }
 
-Task<Result<Attributes>> step(Call& call, const Caller& caller, Ino from, std::string_view name,
-                              Ino root) {
-  if (name == "..") return look_up(call.vfs(), caller, from, root);
-  return call.vfs().lookup(caller, from, std::string(name));
+/// A walk from a fid: how far it has come, and on whose behalf.
+struct Walk {
+  Walk(Call& of, const Fid& start) : call(of), caller(of.caller(start)), place(start.place) {}
+
+  /// What is at `name`, from where the walk is.
+  [[nodiscard]] Task<Result<Attributes>> look(std::string_view name) const {
+    if (name == "..") return look_up(call.vfs(), caller, at.ino, place.root);
+    return call.vfs().lookup(caller, at.ino, std::string(name));
+  }
+  void go(std::string_view name, const Attributes& next) {
+    place = {.ino = next.ino, .parent = at.ino, .name = std::string(name), .root = place.root};
+    at = next;
+  }
+
+  Call& call;
+  const Caller caller;
+  Attributes at;
+  Fid::Place place;
+};
+
+/// May `newfid` stand for where a walk from `request.fid` ends?
+template <class Request>
+Result<void> check_newfid(Call& call, const Fid& from, const Request& request) {
+  if (request.newfid != request.fid) return call.session().fids.check_free(request.newfid);
+  // Linux walks from open fids, too, to have one that it can use for something else.
+  if (from.kind() != Fid::Kind::kPath) return errno_error(EINVAL, "the fid is open");
+  return {};
+}
+
+void make_fid(Walk&& walk, const Fid& from, std::uint32_t number) {
+  SessionState& session = walk.call.session();
+  auto fid = std::make_shared<Fid>(session.door, session.client, from.user, std::move(walk.place),
+                                   walk.at.inode.change);
+  session.fids.replace(number, std::move(fid));
 }
 
 /// The directory that `aname` names, below the volume's root. Symbolic links are not followed.
@@ -78,31 +108,34 @@ Task<Result<void>> handle(Call& call, const Tattach& request) {
 }
 
 Task<Result<void>> handle(Call& call, const Twalk& request) {
-  SessionState& session = call.session();
   CO_TRY(const FidRef from, call.fid(request.fid));
-  // Linux walks from open fids, too, to have one that it can use for something else.
-  if (request.newfid != request.fid) {
-    CO_TRY_OK(session.fids.check_free(request.newfid));
-  } else if (from->kind() != Fid::Kind::kPath) {
-    co_return errno_error(EINVAL, "the fid is open");
-  }
-
-  const Caller caller = call.caller(*from);
-  CO_TRY(Attributes at, co_await call.vfs().get_attributes(caller, from->place.ino));
-  Fid::Place place = from->place;
+  CO_TRY_OK(check_newfid(call, *from, request));
+  Walk walk(call, *from);
+  CO_TRY(walk.at, co_await call.vfs().get_attributes(walk.caller, from->place.ino));
   Rwalk walked;
   for (const std::string_view name : request.names) {
-    auto next = co_await step(call, caller, at.ino, name, place.root);
+    auto next = co_await walk.look(name);
     if (!next && walked.qids.empty()) co_return next.error();
     if (!next) co_return call.reply(walked);
-    place = {.ino = next->ino, .parent = at.ino, .name = std::string(name), .root = place.root};
-    at = *next;
-    walked.qids.push_back(call.qid(at));
+    walk.go(name, *next);
+    walked.qids.push_back(call.qid(walk.at));
   }
-  auto fid = std::make_shared<Fid>(call.door(), session.client, from->user, std::move(place),
-                                   at.inode.change);
-  session.fids.replace(request.newfid, std::move(fid));
+  make_fid(std::move(walk), *from, request.newfid);
   co_return call.reply(walked);
+}
+
+Task<Result<void>> handle(Call& call, const Twalkgetattr& request) {
+  CO_TRY(const FidRef from, call.fid(request.fid));
+  if (request.newfid != kNoFid) CO_TRY_OK(check_newfid(call, *from, request));
+  Walk walk(call, *from);
+  CO_TRY(walk.at, co_await call.vfs().get_attributes(walk.caller, from->place.ino));
+  for (const std::string_view name : request.names) {
+    CO_TRY(const Attributes next, co_await walk.look(name));
+    walk.go(name, next);
+  }
+  const Rgetattr attributes = to_reply(call, walk.at, request.request_mask);
+  if (request.newfid != kNoFid) make_fid(std::move(walk), *from, request.newfid);
+  co_return call.reply(Rwalkgetattr{.attributes = attributes});
 }
 
 Task<Result<void>> handle(Call& call, const Tclunk& request) {

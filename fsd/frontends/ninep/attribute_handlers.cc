@@ -101,14 +101,11 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Task<Result<void>> handle(Call& call, const Tgetattr& request) {
-  CO_TRY(const FidRef fid, call.fid(request.fid));
-  CO_TRY(const vfs::Attributes found,
-         co_await call.vfs().get_attributes(call.caller(*fid), fid->place.ino));
+Rgetattr to_reply(Call& call, const vfs::Attributes& found, std::uint64_t request_mask) {
   const auto& inode = found.inode;
   const Export& exported = call.session().exported;
-  co_return call.reply(Rgetattr{
-      .valid = request.request_mask & getattr::kAll,
+  return {
+      .valid = request_mask & getattr::kAll,
       .qid = call.qid(found),
       .mode = inode.mode,
       .uid = exported.uids.to_client(inode.uid),
@@ -124,7 +121,14 @@ Task<Result<void>> handle(Call& call, const Tgetattr& request) {
       .btime = to_time(inode.btime),
       .gen = 0,
       .data_version = inode.change,
-  });
+  };
+}
+
+Task<Result<void>> handle(Call& call, const Tgetattr& request) {
+  CO_TRY(const FidRef fid, call.fid(request.fid));
+  CO_TRY(const vfs::Attributes found,
+         co_await call.vfs().get_attributes(call.caller(*fid), fid->place.ino));
+  co_return call.reply(to_reply(call, found, request.request_mask));
 }
 
 Task<Result<void>> handle(Call& call, const Tsetattr& request) {

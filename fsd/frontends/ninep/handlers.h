@@ -20,6 +20,7 @@ Task<Result<void>> handle(Call& call);
 Task<Result<void>> handle(Call& call, const Tauth& request);
 Task<Result<void>> handle(Call& call, const Tattach& request);
 Task<Result<void>> handle(Call& call, const Twalk& request);
+Task<Result<void>> handle(Call& call, const Twalkgetattr& request);
 Task<Result<void>> handle(Call& call, const Tclunk& request);
 Task<Result<void>> handle(Call& call, const Tstatfs& request);
 
@@ -36,6 +37,9 @@ Task<Result<void>> handle(Call& call, const Tgetattr& request);
 Task<Result<void>> handle(Call& call, const Tsetattr& request);
 Task<Result<void>> handle(Call& call, const Txattrwalk& request);
 Task<Result<void>> handle(Call& call, const Txattrcreate& request);
+/// What is answered to who asks for these.
+[[nodiscard]] Rgetattr to_reply(Call& call, const vfs::Attributes& found,
+                                std::uint64_t request_mask);
 /// What clunking the fid of a Txattrcreate does.
 Task<Result<void>> store_xattr(Call& call, FidRef fid);
 

@@ -130,6 +130,8 @@ std::vector<Item> StateItems::after(Call& call, Ino let_go) {
     add_fid(call, attach->fid, items);
   } else if (const auto* walk = std::get_if<Twalk>(&request)) {
     add_fid(call, walk->newfid, items);
+  } else if (const auto* found = std::get_if<Twalkgetattr>(&request)) {
+    add_fid(call, found->newfid, items);  // none, if it was asked for none
   } else if (const auto* open = std::get_if<Tlopen>(&request)) {
     add_fid(call, open->fid, items);
   } else if (const auto* create = std::get_if<Tlcreate>(&request)) {

@@ -25,6 +25,8 @@ std::vector<Request> script() {
   Twalk walk{.fid = 0, .newfid = 1};
   Twalk back{.fid = 0, .newfid = 2};
   back.names.push_back("file");
+  Twalkgetattr look{.fid = 0, .newfid = 4};
+  look.names.push_back("file");
   return {Tversion{.msize = 8192, .version = kVersion},
           Tattach{.fid = 0, .afid = kNoFid, .n_uname = 0},
           walk,
@@ -33,6 +35,7 @@ std::vector<Request> script() {
           Tread{.fid = 1, .offset = 0, .count = 100},
           back,
           Tgetattr{.fid = 2, .request_mask = 0},
+          look,
           Txattrwalk{.fid = 2, .newfid = 3, .name = "user.none"},
           Tclunk{.fid = 99},
           Tlock{.fid = 1, .type = 1, .proc_id = 5, .client_id = "c"},
@@ -40,15 +43,18 @@ std::vector<Request> script() {
           Tunlinkat{.dfid = 0, .name = "file"},
           Tread{.fid = 1, .offset = 3, .count = 100},
           Tclunk{.fid = 1},
-          Tclunk{.fid = 2}};
+          Tclunk{.fid = 2},
+          Tclunk{.fid = 4},
+          look};
 }
 
-/// Without what tells one file, or one moment, from another: qids, and all of Rgetattr.
+/// Without what tells one file, or one moment, from another: qids, and all attributes.
 std::vector<std::string> without_inodes(std::vector<std::string> replies) {
   for (std::string& reply : replies) {
     const auto type = static_cast<MessageType>(reply[4]);
     if (type == MessageType::kRattach || type == MessageType::kRlcreate ||
-        type == MessageType::kRwalk || type == MessageType::kRgetattr) {
+        type == MessageType::kRwalk || type == MessageType::kRgetattr ||
+        type == MessageType::kRwalkgetattr) {
       reply.resize(kHeaderBytes);
     }
   }

@@ -63,6 +63,26 @@ TEST_F(ResumeTest, WhatACrashUndidIsDoneAgain) {
   EXPECT_EQ(client.error(Tfsync{.fid = 1, .datasync = 0}), 0);
 }
 
+TEST_F(ResumeTest, AFidThatCameWithItsAttributesIsBroughtBackLikeAnother) {
+  begin(client);
+  client.create(0, 1, "f", "content");
+  make_durable();
+  Twalkgetattr look{.fid = 0, .newfid = 2, .request_mask = getattr::kBasic, .names = {}};
+  look.names.push_back("f");
+  EXPECT_EQ(client.get<Rwalkgetattr>(look).attributes.size, 7U);
+  look.newfid = kNoFid;
+  EXPECT_EQ(client.get<Rwalkgetattr>(look).attributes.size, 7U);
+  look.newfid = 3;
+  const auto unanswered = client.send(look);
+  crash();
+  come_back();
+  EXPECT_EQ(std::get<Rwalkgetattr>(client.answer(unanswered)).attributes.size, 7U);
+  EXPECT_EQ(client.stat(2).size, 7U);
+  EXPECT_EQ(client.stat(3).size, 7U);
+  EXPECT_EQ(client.resume().counts().sent_again, 0U) << "it changes nothing";
+  EXPECT_EQ(client.error(Tclunk{.fid = kNoFid}), EBADF);
+}
+
 TEST_F(ResumeTest, AFileThatIsMadeAgainHasTheNumberThatItHad) {
   begin(client);
   client.create(0, 1, "f", "content");

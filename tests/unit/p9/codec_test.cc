@@ -132,7 +132,7 @@ bool has_no_fields(std::uint8_t type) {
   return empty;
 }
 
-TEST(P9Codec, HasOneMessageForEachTypeOf9P2000L) {
+TEST(P9Codec, HasOneMessageForEachTypeOf9P2000LAndOneOfOurs) {
   std::set<int> requests;
   std::set<int> replies;
   for (int type = 0; type < 256; ++type) {
@@ -143,8 +143,8 @@ TEST(P9Codec, HasOneMessageForEachTypeOf9P2000L) {
     EXPECT_EQ(decode_reply(byte, {}).has_value(), is_reply(byte) && has_no_fields(byte)) << type;
   }
   EXPECT_EQ(requests,
-            (std::set<int>{8,  12, 14, 16, 18, 20,  22,  24,  26,  30,  32,  40,  50,  52,
-                           54, 70, 72, 74, 76, 100, 102, 104, 108, 110, 116, 118, 120, 122}));
+            (std::set<int>{8,  12, 14, 16, 18, 20,  22,  24,  26,  30,  32,  40,  50,  52, 54,
+                           70, 72, 74, 76, 90, 100, 102, 104, 108, 110, 116, 118, 120, 122}));
   std::set<int> answered = requests;
   answered.insert(6);  // Rlerror answers them all; there is no Tlerror
   EXPECT_EQ(replies, answered);
@@ -172,6 +172,27 @@ TEST(P9Codec, WritesWhatLinuxReads) {
             "\x0f\0\0\0\x32\x05\0\x07\0\0\0\x01\0\0\0"s);
 }
 
+// Bytes as the guest's kernel sends and reads them (vmrunner/guest/kernel.patch).
+TEST(P9Codec, WritesAWalkWithAttributesAsItEverDid) {
+  using namespace std::string_literals;
+  Twalkgetattr walk{.fid = 1, .newfid = kNoFid, .request_mask = 0x17FF, .names = {}};
+  walk.names.push_back("ab");
+  EXPECT_EQ(encode(Request(walk), 2),
+            "\x1d\0\0\0\x5a\x02\0\x01\0\0\0\xff\xff\xff\xff\xff\x17\0\0\0\0\0\0\x01\0\x02\0"
+            "ab"s);
+  const Rgetattr attributes{.valid = 0x17FF,
+                            .qid = {.type = kQidFile, .version = 3, .path = 4},
+                            .mode = 0100644,
+                            .uid = 5,
+                            .size = 6,
+                            .data_version = 7};
+  const std::string reply = encode(Reply(Rwalkgetattr{.attributes = attributes}), 2);
+  std::string same = encode(Reply(attributes), 2);
+  EXPECT_EQ(reply.substr(0, kHeaderBytes), "\xa0\0\0\0\x5b\x02\0"s);
+  same[4] = reply[4];
+  EXPECT_EQ(reply, same) << "the fields of an Rgetattr";
+}
+
 TEST(P9Codec, TakesAnFsyncOfTheOlderText) {
   const std::string fid("\x07\0\0\0", 4);
   const auto decoded =
@@ -182,15 +203,17 @@ TEST(P9Codec, TakesAnFsyncOfTheOlderText) {
 }
 
 TEST(P9Codec, WalksNoMoreThanSixteenNames) {
-  const auto walk_of = [](std::uint16_t count) {
-    std::string body(8, '\0');
+  const auto walk_of = [](MessageType type, std::size_t numbers, std::uint16_t count) {
+    std::string body(numbers, '\0');
     body += static_cast<char>(count);
     body += '\0';
     for (int i = 0; i < count; ++i) body += std::string("\1\0x", 3);
-    return decode_request(static_cast<std::uint8_t>(MessageType::kTwalk), bytes_of(body));
+    return decode_request(static_cast<std::uint8_t>(type), bytes_of(body));
   };
-  EXPECT_TRUE(walk_of(16));
-  EXPECT_FALSE(walk_of(17));
+  EXPECT_TRUE(walk_of(MessageType::kTwalk, 8, 16));
+  EXPECT_FALSE(walk_of(MessageType::kTwalk, 8, 17));
+  EXPECT_TRUE(walk_of(MessageType::kTwalkgetattr, 16, 16));
+  EXPECT_FALSE(walk_of(MessageType::kTwalkgetattr, 16, 17));
 }
 
 TEST(P9Codec, SaysNothingOfAHeaderThatIsNotThereYet) {
