@@ -91,7 +91,7 @@ def pack(options: argparse.Namespace) -> bytes:
     add_tree(archive, "", options.root)
     archive.link("init", "/sbin/cairn-init")
     archive.file("sbin/cairn-init", options.agent, 0o755)
-    for tool in ("host", "flock", "unpack"):
+    for tool in ("host", "flock", "unpack", "fetch", "ready"):
         archive.link(f"bin/{tool}", "/sbin/cairn-init")
     archive.link("sbin/reboot", "/sbin/poweroff")
     archive.link("sbin/halt", "/sbin/poweroff")

@@ -135,6 +135,8 @@ trim() {
   find "$tree" -type f \( -perm -100 -o -name '*.so*' \) -exec strip --strip-unneeded {} + \
     2>>"$log" || true
   link_names "$tree"
+  # Half of a server's start is to read its settings: what it would skip is left out.
+  sed -i 's/[[:space:]]*#.*//; /^$/d' "$tree"/share/timezonesets/*
   # For `pg` in the guest.
   printf "PORTS='%s'\nINITDB='%s'\n" "$PORTS" "$initdb_options" >"$tree/bundle.conf"
 }
@@ -169,6 +171,9 @@ make_cluster() {
   cd /
   # shellcheck disable=SC2086
   run "${as[@]}" "$tree/bin/initdb" -D "$data" $initdb_options
+  sed -i '/^[[:space:]]*\(#\|$\)/d' "$data"/{postgresql,pg_hba,pg_ident}.conf
+  sed -i "1i # All settings with their meaning: share/postgresql.conf.sample beside the programs." \
+    "$data/postgresql.conf"
   echo "$SETTINGS" >>"$data/postgresql.conf"
   echo "$HBA" >>"$data/pg_hba.conf"
   run "${as[@]}" "$tree/bin/pg_ctl" -D "$data" -l "$work/data/log" -w start \

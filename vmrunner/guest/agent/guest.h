@@ -91,3 +91,5 @@ int host_main(int count, char** arguments);
 // --- tools.c
 int flock_main(int count, char** arguments);
 int unpack_main(int count, char** arguments);
+int fetch_main(int count, char** arguments);
+int ready_main(int count, char** arguments);

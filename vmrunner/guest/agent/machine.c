@@ -28,6 +28,7 @@ static void loopback_up(void) {
 }
 
 void mount_system(void) {
+  const char* everybodys[] = {"/run/lock", "/run/pg", "/run/postgresql"};
   mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755");
@@ -44,10 +45,10 @@ void mount_system(void) {
   (void)!symlink("/proc/self/fd/1", "/dev/stdout");
   (void)!symlink("/proc/self/fd/2", "/dev/stderr");
   mkdir("/run/cairn", 0755);
-  mkdir("/run/lock", 01777);
-  mkdir("/run/postgresql", 01777);
-  chmod("/run/postgresql", 01777);
-  chmod("/run/lock", 01777);
+  for (size_t i = 0; i < sizeof everybodys / sizeof *everybodys; ++i) {
+    mkdir(everybodys[i], 0777);
+    chmod(everybodys[i], 01777);
+  }
   loopback_up();
 }
 

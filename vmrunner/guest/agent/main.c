@@ -23,6 +23,11 @@ struct settings settings = {
     .gid = 1000,
 };
 
+static const struct { const char* name; int (*run)(int count, char** arguments); } tools[] = {
+    {"host", host_main},   {"flock", flock_main}, {"unpack", unpack_main},
+    {"fetch", fetch_main}, {"ready", ready_main},
+};
+
 static void copy(char* to, size_t size, const char* from) { snprintf(to, size, "%s", from); }
 
 static void set_terminals(const char* list) {
@@ -121,9 +126,9 @@ static void serve_once(int signals) {
 int main(int count, char** arguments) {
   const char* slash = strrchr(arguments[0], '/');
   const char* name = slash ? slash + 1 : arguments[0];
-  if (strcmp(name, "host") == 0) return host_main(count, arguments);
-  if (strcmp(name, "flock") == 0) return flock_main(count, arguments);
-  if (strcmp(name, "unpack") == 0) return unpack_main(count, arguments);
+  for (size_t i = 0; i < sizeof tools / sizeof *tools; ++i) {
+    if (strcmp(name, tools[i].name) == 0) return tools[i].run(count, arguments);
+  }
   umask(022);
   mount_system();
   read_command_line();

@@ -1,6 +1,10 @@
-// Two small programs that BusyBox lacks, by other names of this one:
+// Small programs that BusyBox lacks, or has slower ones of, by other names of this one:
 //   flock -n FILE PROGRAM ...   takes a lock, or fails, and becomes the program, which holds it
 //   unpack DIR <ARCHIVE         a tar archive (ustar) into a directory, by many hands
+//   fetch DIR FILE ...          copies programs, in pieces of the volume's largest messages; each is
+//                               there as a whole or not at all, and once it is, stays as it is
+//   ready FILE PID              waits until a server of PostgreSQL's family has written into its
+//                               FILE (postmaster.pid) that it accepts connections; fails if it ends
 //
 // On a volume a new file costs some round trips, one after the other. So `unpack` makes the
 // directories first and then the files by several processes, each file with as few calls as can be,
@@ -9,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +24,8 @@
 #include <unistd.h>
 
 enum { kBlock = 512, kHands = 24, kPiece = 128 * 1024 };
+enum { kFetched = 252 * 1024 };  // less than a message's 256 KiB, by its head
+enum { kStatusLine = 8, kPollUs = 20 * 1000 };
 static const size_t kArchiveMax = 256u << 20;  // of addresses; memory is taken as bytes come
 
 int flock_main(int count, char** arguments) {
@@ -129,4 +136,56 @@ int unpack_main(int count, char** arguments) {
   int status, failed = 0;
   while (wait(&status) > 0) failed |= status != 0;
   return failed;
+}
+
+static bool copy_file(const char* from, const char* to) {
+  static char piece[kFetched];
+  const int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+  bool well = in >= 0 && out >= 0;
+  ssize_t got = 0;
+  while (well && (got = read(in, piece, sizeof piece)) > 0) well = write(out, piece, got) == got;
+  if (in >= 0) close(in);
+  return out >= 0 && close(out) == 0 && well && got == 0;
+}
+
+static bool fetch(const char* from, const char* directory) {
+  char to[PATH_MAX], part[PATH_MAX];
+  const char* slash = strrchr(from, '/');
+  const char* name = slash ? slash + 1 : from;
+  struct stat there;
+  snprintf(to, sizeof to, "%s/%s", directory, name);
+  if (lstat(to, &there) == 0 && S_ISREG(there.st_mode)) return true;
+  snprintf(part, sizeof part, "%s/%s.part", directory, name);
+  if (copy_file(from, part) && rename(part, to) == 0) return true;
+  fprintf(stderr, "fetch: %s: %s\n", from, strerror(errno));
+  unlink(part);
+  return false;
+}
+
+int fetch_main(int count, char** arguments) {
+  bool well = count >= 2;
+  for (int i = 2; i < count; ++i) well = fetch(arguments[i], arguments[1]) && well;
+  return well ? 0 : 1;
+}
+
+static bool says_ready(const char* text) {
+  for (int line = 1; line < kStatusLine && text; ++line) {
+    text = strchr(text, '\n');
+    if (text) ++text;
+  }
+  return text && strncmp(text, "ready", 5) == 0;
+}
+
+int ready_main(int count, char** arguments) {
+  char text[1024], program[32], link[8];
+  if (count != 3) return 2;
+  snprintf(program, sizeof program, "/proc/%.16s/exe", arguments[2]);
+  // A process that has ended has no program, though it may wait for its parent to look.
+  for (int fd = -1; readlink(program, link, sizeof link) > 0; usleep(kPollUs)) {
+    if (fd < 0) fd = open(arguments[1], O_RDONLY);
+    const ssize_t size = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, 0);
+    text[size > 0 ? size : 0] = 0;
+    if (says_ready(text)) return 0;
+  }
+  return 1;
 }
