@@ -95,7 +95,7 @@ class Engine final : public Volume {
   Task<Result<void>> sync(Seq upto) override;
   Task<Result<void>> read(DataRef from, MutableByteView into,
                           const CancelFlag* cancel = nullptr) override;
-  void prefetch(DataRef from, std::uint64_t length) override;
+  std::uint64_t prefetch(DataRef from, std::uint64_t length) override;
   [[nodiscard]] std::uint64_t prefetch_bytes_max() const override {
     return frames_.read_ahead_bytes_max();
   }

@@ -122,9 +122,9 @@ Task<Result<void>> Engine::read(DataRef from, MutableByteView into, const Cancel
   return []() -> Task<Result<void>> { co_return Result<void>(); }();
 }
 
-void Engine::prefetch(DataRef from, std::uint64_t length) {
-  if (from.segment >= durable_end()) return;
-  frames_.prefetch(from, length);
+std::uint64_t Engine::prefetch(DataRef from, std::uint64_t length) {
+  if (from.segment >= durable_end()) return length;
+  return frames_.prefetch(from, length);
 }
 
 Result<std::shared_ptr<const format::FrameTable>> Engine::find_frames(Seq segment) {

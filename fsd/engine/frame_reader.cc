@@ -197,15 +197,15 @@ Task<Result<void>> FrameReader::read(DataRef from, MutableByteView into, const C
   co_return Result<void>();
 }
 
-void FrameReader::prefetch(DataRef from, std::uint64_t length) {
-  if (gate_.closing() || length == 0) return;
+std::uint64_t FrameReader::prefetch(DataRef from, std::uint64_t length) {
+  if (gate_.closing() || length == 0) return length;
   const auto found = tables_.get(from.segment);
-  if (!found || from.offset >= (*found)->data_bytes) return;
+  if (!found || from.offset >= (*found)->data_bytes) return length;
   const Table& table = *found;
-  length = std::min(length, table->data_bytes - from.offset);
+  const std::uint64_t there = std::min(length, table->data_bytes - from.offset);
   const std::uint64_t bytes_max = read_ahead_bytes_max();
   const std::uint64_t get_bytes = std::min(bytes_max / kReadAheadGetsMin, kGetPlainBytes);
-  const std::uint32_t end = table->frame_of(from.offset + length - 1) + 1;
+  const std::uint32_t end = table->frame_of(from.offset + there - 1) + 1;
   for (std::uint32_t frame = table->frame_of(from.offset); frame < end;) {
     Run run{frame, frame};
     while (run.end < end && is_absent(*table, run.end)) ++run.end;
@@ -216,16 +216,18 @@ void FrameReader::prefetch(DataRef from, std::uint64_t length) {
       if (read_ahead_gets_ >= options_.read_ahead_gets_max ||
           read_ahead_bytes_ + bytes > bytes_max) {
         counters_.read_ahead_dropped += end - part.first;
-        return;
+        const std::uint64_t start = std::uint64_t{part.first} * table->frame_bytes;
+        return start - std::min(start, from.offset);
       }
       start_fetch(table, part, Run{});
       run.first = part.end;
     }
   }
+  return length;
 }
 
 std::uint64_t FrameReader::read_ahead_bytes_max() const {
-  // Half of the room is kept for what is under way; as much is left for what has been read.
+  // As much again is left for what is read meanwhile.
   return std::min(options_.read_ahead_bytes_max, cache_.probation_room() / 2);
 }
 

@@ -43,7 +43,7 @@ class FrameReader {
     std::uint64_t gets = 0;
     std::uint64_t bytes = 0;               // stored, asked for
     std::uint64_t joined = 0;              // frames that a GET already under way brought
-    std::uint64_t read_ahead_dropped = 0;  // frames asked for by prefetch() past the bound
+    std::uint64_t read_ahead_dropped = 0;  // frames that prefetch() left out for the bound
     std::uint64_t damaged = 0;             // frames that were bad once; again, if the read failed
   };
 
@@ -58,9 +58,10 @@ class FrameReader {
   /// Fills `into`, which must stay valid until the Task ends or `cancel` (or null) is set: at once
   /// if all frames are cached.
   Task<Result<void>> read(DataRef from, MutableByteView into, const CancelFlag* cancel = nullptr);
-  /// Begins to fetch what is not there, as far as the bounds allow.
-  void prefetch(DataRef from, std::uint64_t length);
-  /// Prefetches past this are dropped.
+  /// Begins to fetch what is not there, as far as the bounds allow: for so many bytes, from the
+  /// front. All of them where there is nothing that could be fetched.
+  std::uint64_t prefetch(DataRef from, std::uint64_t length);
+  /// There is no more under way for prefetches.
   [[nodiscard]] std::uint64_t read_ahead_bytes_max() const;
   /// Refuses reads from now on and waits for the GETs under way.
   Task<> stop();

@@ -110,8 +110,9 @@ class Volume {
   /// (or null) is set, `into` is not touched any more, and the Task ends with EINTR in its time.
   virtual Task<Result<void>> read(DataRef from, MutableByteView into,
                                   const CancelFlag* cancel = nullptr) = 0;
-  /// Asks for these bytes to be brought into the cache soon. A hint; bounded.
-  virtual void prefetch(DataRef from, std::uint64_t length) = 0;
+  /// Asks for these bytes to be brought into the cache soon. A hint; bounded: how many of them,
+  /// from the front, are seen to. The rest may be asked for again when some of them are there.
+  virtual std::uint64_t prefetch(DataRef from, std::uint64_t length) = 0;
   /// How far ahead of a reader prefetching makes sense: more is dropped, or pushes itself out.
   [[nodiscard]] virtual std::uint64_t prefetch_bytes_max() const { return UINT64_MAX; }
 

@@ -104,30 +104,39 @@ Task<Result<void>> FileData::read_pieces(Ino ino, std::uint64_t offset, MutableB
   co_return Result<void>();
 }
 
-Result<void> FileData::prefetch(Ino ino, std::uint64_t size, std::uint64_t offset,
-                                std::uint64_t length) {
-  if (offset >= size) return {};
+Result<std::uint64_t> FileData::prefetch(Ino ino, std::uint64_t size, std::uint64_t offset,
+                                         std::uint64_t length) {
+  if (offset >= size) return length;
   const Span span{offset, offset + std::min(length, size - offset)};
-  engine::DataRef begin;  // what is side by side in the store is one request
+  engine::DataRef begin;    // what is side by side in the store is one request
+  std::uint64_t start = 0;  // of it, in the file
   std::uint64_t count = 0;
   std::size_t extents = 0;
+  std::uint64_t seen_to = length;  // from `offset` on
   auto ask = [&] {
-    if (count > 0) volume_.prefetch(begin, count);
+    const std::uint64_t taken = count > 0 ? volume_.prefetch(begin, count) : 0;
+    if (taken < count) seen_to = start + taken - offset;  // or further, if there are holes in it
+    return taken == count;
   };
+  bool refused = false;
   TRY_OK(extents_.visit_live(ino, span, [&](const Extent& extent) {
     if (extent.preallocated()) return true;
     const Span part{std::max(extent.offset, span.begin), std::min(extent.end(), span.end)};
     const engine::DataRef at = extent.at(part.begin);
     if (at.segment != begin.segment || at.offset != begin.offset + count) {
-      ask();
+      refused = !ask();
+      if (refused) return false;
       begin = at;
+      start = part.begin;
       count = 0;
     }
     count += part.length();
-    return ++extents < extents_per_step_;
+    if (++extents < extents_per_step_) return true;
+    seen_to = part.end - offset;
+    return false;
   }));
-  ask();
-  return {};
+  if (!refused) ask();
+  return seen_to;
 }
 
 Result<std::uint64_t> FileData::seek(Ino ino, const InodeRecord& inode, std::uint64_t offset,

@@ -89,8 +89,10 @@ class FileData {
   /// Lets finish_trims end after its current transaction; the next start goes on with it.
   void stop_trims() { stopping_ = true; }
 
-  /// Tells the engine that these bytes will be read soon.
-  Result<void> prefetch(Ino ino, std::uint64_t size, std::uint64_t offset, std::uint64_t length);
+  /// Tells the engine that these bytes will be read soon. How many of them, from the front, it sees
+  /// to; the others may be asked for again in a while.
+  Result<std::uint64_t> prefetch(Ino ino, std::uint64_t size, std::uint64_t offset,
+                                 std::uint64_t length);
   /// How far ahead of a reader that makes sense.
   [[nodiscard]] std::uint64_t prefetch_bytes_max() const { return volume_.prefetch_bytes_max(); }
 

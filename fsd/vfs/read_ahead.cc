@@ -7,8 +7,9 @@
 // go on from. A stream keeps a window in front of its reader. While it grows it asks again only
 // when less than half of the window is left, and each ask doubles the window, from 128 KiB up: a
 // program that reads a little and stops has cost little, one that goes on soon has tens of
-// megabytes under way, which is what fills a long link (32 MiB at 60 ms are 500 MB/s). A window
-// that is as large as it may be is kept full, in pieces of an eighth: one as large as a GET.
+// megabytes under way, which is what fills a long link (32 MiB at 60 ms are 500 MB/s). Far below
+// its largest it grows fourfold. A window that is as large as it may be is kept full, in pieces of
+// an eighth: one as large as a GET.
 //
 // The kernel splits large reads and sends the parts from several threads, so a stream that has
 // proven itself is continued by whatever falls near its next byte too, out of order or again.
@@ -22,6 +23,7 @@ namespace cairn::vfs {
 namespace {
 
 constexpr std::uint64_t kSlackMax = 1U << 20;
+constexpr std::uint64_t kSmallShare = 16;
 constexpr std::uint64_t kPieces = 8;  // of a window, at least; but no piece is tiny
 
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
@@ -43,9 +45,14 @@ std::optional<ReadAhead::Ask> ReadAhead::on_read(std::uint64_t offset, std::uint
   stream->ahead_end = std::max(stream->ahead_end, end);
   if (!goes_on && offset != 0) return std::nullopt;
   const std::uint64_t window_max = std::max(std::min(window_max_, ahead_max), kWindowMin);
-  // Whoever reads in large pieces has at least the next one under way.
-  if (goes_on) stream->window = std::max(stream->window, std::min(length, window_max) / 2);
-  return advance(*stream, file_size, window_max);
+  return advance(*stream, length, file_size, window_max);
+}
+
+void ReadAhead::on_refused(const Ask& ask, std::uint64_t taken) {
+  for (Stream& stream : streams_) {
+    if (stream.ahead_end != ask.offset + ask.length) continue;
+    stream.ahead_end = std::max(stream.next, ask.offset + taken);
+  }
 }
 
 ReadAhead::Stream* ReadAhead::find(std::uint64_t offset) {
@@ -67,13 +74,16 @@ ReadAhead::Stream& ReadAhead::begin(std::uint64_t offset) {
   return stream;
 }
 
-std::optional<ReadAhead::Ask> ReadAhead::advance(Stream& stream, std::uint64_t file_size,
+std::optional<ReadAhead::Ask> ReadAhead::advance(Stream& stream, std::uint64_t length,
+                                                 std::uint64_t file_size,
                                                  std::uint64_t window_max) {
   if (stream.ahead_end >= file_size) return std::nullopt;
   const std::uint64_t left = stream.ahead_end - stream.next;
   if (stream.window < window_max) {
     if (stream.window > 0 && left >= stream.window / 2) return std::nullopt;
-    stream.window = std::max(stream.window * 2, kWindowMin);
+    const std::uint64_t times = stream.window < window_max / kSmallShare ? 4 : 2;
+    // Whoever reads in large pieces has at least the next one under way.
+    stream.window = std::max({stream.window * times, kWindowMin, length});
   }
   stream.window = std::min(stream.window, window_max);
   const std::uint64_t missing = stream.window - std::min(stream.window, left);

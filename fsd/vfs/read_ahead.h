@@ -30,6 +30,10 @@ class ReadAhead {
                                            std::uint64_t file_size,
                                            std::uint64_t ahead_max = UINT64_MAX);
 
+  /// Of what on_read() has just said only the first `taken` bytes could be asked for. The rest
+  /// comes again with a later read.
+  void on_refused(const Ask& ask, std::uint64_t taken);
+
  private:
   struct Stream {
     std::uint64_t next = 0;       // where its next read begins
@@ -41,8 +45,8 @@ class ReadAhead {
 
   [[nodiscard]] Stream* find(std::uint64_t offset);
   [[nodiscard]] Stream& begin(std::uint64_t offset);
-  [[nodiscard]] std::optional<Ask> advance(Stream& stream, std::uint64_t file_size,
-                                           std::uint64_t window_max);
+  [[nodiscard]] std::optional<Ask> advance(Stream& stream, std::uint64_t length,
+                                           std::uint64_t file_size, std::uint64_t window_max);
 
   std::uint64_t window_max_;
   std::uint64_t reads_ = 0;

@@ -51,8 +51,8 @@ class TaggedVolume final : public engine::Volume {
                           const CancelFlag* cancel) override {
     return inner_.read(from, into, cancel);
   }
-  void prefetch(engine::DataRef from, std::uint64_t length) override {
-    inner_.prefetch(from, length);
+  std::uint64_t prefetch(engine::DataRef from, std::uint64_t length) override {
+    return inner_.prefetch(from, length);
   }
   [[nodiscard]] std::uint64_t prefetch_bytes_max() const override {
     return inner_.prefetch_bytes_max();

@@ -29,7 +29,7 @@ class MemoryVolume final : public engine::Volume {
   Task<Result<void>> sync(Seq upto) override;
   Task<Result<void>> read(engine::DataRef from, MutableByteView into,
                           const CancelFlag* cancel) override;
-  void prefetch(engine::DataRef, std::uint64_t) override {}
+  std::uint64_t prefetch(engine::DataRef, std::uint64_t length) override { return length; }
   [[nodiscard]] bool read_only() const override { return read_only_; }
   [[nodiscard]] Term term() const override { return {Epoch(epoch_), log_end_}; }
   void set_observer(Observer* observer) override { observer_ = observer; }

@@ -45,7 +45,7 @@ using MonotonicClock = std::chrono::steady_clock;
 using MonotonicTime = MonotonicClock::time_point;
 
 /// Memory of large answers that is kept for the next ones.
-constexpr std::size_t kIdleBodyBytesMax = 4U << 20;
+constexpr std::size_t kIdleBodyBytesMax = 8U << 20;
 
 /// A socket of libcurl's that asio watches.
 struct Watch {

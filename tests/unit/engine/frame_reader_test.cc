@@ -82,8 +82,10 @@ class FrameReaderTest : public ::testing::Test {
     TRY_OK(sim_.wait([&] { return reader_->read({seq, offset}, view); }));
     return into;
   }
-  void prefetch(Seq seq, std::uint64_t offset, std::uint64_t length) {
-    sim_.in_core([&] { reader_->prefetch({seq, offset}, length); });
+  std::uint64_t prefetch(Seq seq, std::uint64_t offset, std::uint64_t length) {
+    std::uint64_t taken = 0;
+    sim_.in_core([&] { taken = reader_->prefetch({seq, offset}, length); });
+    return taken;
   }
   /// GETs since the last call.
   std::uint64_t gets() {
@@ -222,8 +224,9 @@ TEST_F(FrameReaderTest, PrefetchesPastTheBoundAreDroppedAndReadsGoAhead) {
   make_reader({.read_ahead_bytes_max = 3 * kMiB});
   put_segment(Seq(1), 16 * kMiB);
   const std::string other = put_segment(Seq(2), kFrame);
-  prefetch(Seq(1), 0, 16 * kMiB);
+  const std::uint64_t taken = prefetch(Seq(1), 0, 16 * kMiB);
   EXPECT_EQ(reader_->counters().gets, 8U);  // smaller ones, as there is little room
+  EXPECT_EQ(taken, reader_->bytes_in_flight()) << "who asks is told";
   EXPECT_LE(reader_->bytes_in_flight(), 3 * kMiB);
   EXPECT_GT(reader_->counters().read_ahead_dropped, 0U);
   const Duration before = sim_.now();
@@ -303,7 +306,7 @@ TEST_F(FrameReaderTest, RangesOutsideTheSegmentAreDamageAndUnknownSegmentsTheLoo
   }
   EXPECT_TRUE(read(Seq(1), 1000, 0));
   EXPECT_FALSE(read(Seq(9), 0, 1));
-  prefetch(Seq(9), 0, 1);
+  EXPECT_EQ(prefetch(Seq(9), 0, 1), 1U) << "there is nothing to come back for";
   prefetch(Seq(1), UINT64_MAX, UINT64_MAX);
   EXPECT_EQ(gets(), 0U);
 }

@@ -397,8 +397,11 @@ class ColdVolume final : public engine::Volume {
     std::copy(bytes.begin(), bytes.end(), into.begin());
     co_return Result<void>();
   }
-  void prefetch(engine::DataRef from, std::uint64_t length) override {
-    prefetched.emplace_back(from, length);
+  std::uint64_t prefetch(engine::DataRef from, std::uint64_t length) override {
+    length = std::min(length, takes);
+    takes -= length;
+    if (length > 0) prefetched.emplace_back(from, length);
+    return length;
   }
   [[nodiscard]] bool read_only() const override { return inner.read_only(); }
   [[nodiscard]] Term term() const override { return inner.term(); }
@@ -407,6 +410,7 @@ class ColdVolume final : public engine::Volume {
   testing::MemoryVolume inner;
   std::deque<OneShot<Result<void>>> waiting;
   std::vector<std::pair<engine::DataRef, std::uint64_t>> prefetched;
+  std::uint64_t takes = UINT64_MAX;
 };
 
 class ColdReads : public ::testing::Test {
@@ -470,6 +474,15 @@ TEST_F(ColdReads, PrefetchNamesTheBytesOfTheRange) {
   EXPECT_EQ(volume.prefetched.size(), 4U);
   EXPECT_TRUE(data.prefetch(kFile, inode.size, 1000, 10));
   EXPECT_EQ(volume.prefetched.size(), 4U);
+}
+
+TEST_F(ColdReads, PrefetchTellsHowFarItCame) {
+  EXPECT_TRUE(data.write(kFile, inode, 60, as_bytes("abcd")));
+  EXPECT_EQ(data.prefetch(kFile, inode.size, 2, 60).value(), 60U);
+  volume.takes = 3;
+  EXPECT_EQ(data.prefetch(kFile, inode.size, 2, 60).value(), 3U) << "at least";
+  EXPECT_EQ(data.prefetch(kFile, inode.size, 2, 60).value(), 0U);
+  EXPECT_EQ(data.prefetch(kFile, inode.size, 500, 60).value(), 60U) << "nothing is there";
 }
 
 TEST_F(ColdReads, ASequentialReaderIsReadAheadFor) {

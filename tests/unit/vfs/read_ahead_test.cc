@@ -43,13 +43,14 @@ TEST_P(ReadAheadTable, AsksForWhatTheTableSays) {
 INSTANTIATE_TEST_SUITE_P(
     Tables, ReadAheadTable,
     testing::Values(
-        Case{"AStreamFromTheStartDoublesItsWindow",
+        Case{"AStreamFromTheStartWidensItsWindow",
              kHuge,
              {{0, 64 * kKiB, Ask{64 * kKiB, 128 * kKiB}},
               {64 * kKiB, 64 * kKiB, std::nullopt},  // half of the window is still ahead
-              {128 * kKiB, 64 * kKiB, Ask{192 * kKiB, 256 * kKiB}},
+              {128 * kKiB, 64 * kKiB, Ask{192 * kKiB, 512 * kKiB}},
               {192 * kKiB, 128 * kKiB, std::nullopt},
-              {320 * kKiB, 64 * kKiB, Ask{448 * kKiB, 384 * kKiB}}}},
+              {320 * kKiB, 128 * kKiB, std::nullopt},
+              {448 * kKiB, 64 * kKiB, Ask{704 * kKiB, 1792 * kKiB}}}},
         Case{"AReadElsewhereAsksForNothingUntilItGoesOn",
              kHuge,
              {{10 * kMiB, 4 * kKiB, std::nullopt},
@@ -66,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ASeekBeginsWithASmallWindowAgain",
              kHuge,
              {{0, 64 * kKiB, Ask{64 * kKiB, 128 * kKiB}},
-              {64 * kKiB, 128 * kKiB, Ask{192 * kKiB, 256 * kKiB}},
+              {64 * kKiB, 128 * kKiB, Ask{192 * kKiB, 512 * kKiB}},
               {500 * kMiB, 64 * kKiB, std::nullopt},
               {500 * kMiB + 64 * kKiB, 64 * kKiB, Ask{500 * kMiB + 128 * kKiB, 128 * kKiB}}}},
         Case{"StopsAtTheEndOfTheFile",
@@ -79,10 +80,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"AReadOfNothingIsNotARead",
              kHuge,
              {{0, 0, std::nullopt}, {0, 4 * kKiB, Ask{4 * kKiB, 128 * kKiB}}}},
-        Case{"ReadsAsLargeAsTheWindowDoubleItEachTime",
+        Case{"ReadsAsLargeAsTheWindowWidenItEachTime",
              kHuge,
              {{0, 128 * kKiB, Ask{128 * kKiB, 128 * kKiB}},
-              {128 * kKiB, 128 * kKiB, Ask{256 * kKiB, 256 * kKiB}}}},
+              {128 * kKiB, 128 * kKiB, Ask{256 * kKiB, 512 * kKiB}}}},
         Case{"FourStreamsInOneFileDoNotDisturbEachOther",
              kHuge,
              {{100 * kMiB, 64 * kKiB, std::nullopt},
@@ -137,6 +138,19 @@ TEST(ReadAhead, TheLargestWindowIsKeptFullInWholePieces) {
       EXPECT_EQ(ask->length % (2 * kMiB), 0U);
     }
   }
+}
+
+TEST(ReadAhead, WhatWasRefusedIsAskedForAgain) {
+  ReadAhead read_ahead;
+  const auto first = read_ahead.on_read(0, kMiB, kHuge);
+  ASSERT_EQ(first, (Ask{kMiB, kMiB}));
+  read_ahead.on_refused(*first, 64 * kKiB);
+  const auto again = read_ahead.on_read(kMiB, 32 * kKiB, kHuge);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->offset, kMiB + 64 * kKiB);
+  read_ahead.on_refused(*again, 0);
+  EXPECT_EQ(read_ahead.on_read(kMiB + 32 * kKiB, kMiB, kHuge).value().offset, 2 * kMiB + 32 * kKiB)
+      << "what a read brings itself is not asked for";
 }
 
 TEST(ReadAhead, PartsOfOneReadMayArriveOutOfOrder) {

@@ -53,7 +53,7 @@ class WaitingVolume final : public engine::Volume {
     if (is_cancelled(cancel)) co_return errno_error(EINTR);
     co_return co_await inner_.read(from, into, cancel);
   }
-  void prefetch(engine::DataRef, std::uint64_t) override {}
+  std::uint64_t prefetch(engine::DataRef, std::uint64_t length) override { return length; }
   [[nodiscard]] bool read_only() const override { return false; }
   [[nodiscard]] Term term() const override { return inner_.term(); }
   void set_observer(Observer* observer) override { inner_.set_observer(observer); }
