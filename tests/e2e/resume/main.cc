@@ -85,7 +85,8 @@ void work(const Arguments& arguments, boost::asio::io_context& io, Disturbance& 
                static_cast<unsigned long long>(counts.sent_again),
                static_cast<unsigned long long>(counts.lost),
                static_cast<unsigned long long>(counts.stale));
-  if (arguments.kind != "none" && left > arguments.mishaps / 10) fail("too few mishaps happened");
+  // A daemon that is told to stop still serves for a while: on a busy machine much passes by then.
+  if (arguments.kind != "none" && left > arguments.mishaps / 2) fail("too few mishaps happened");
   if (counts.lost > 0) fail("something was lost, though nobody else was there");
   caller.finish();
   compare(io, way, *root, "at the end");
