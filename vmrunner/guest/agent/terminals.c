@@ -104,8 +104,10 @@ static void run_shell(int index) {
   _exit(1);
 }
 
-// Those that do not run are started, but not more often than once in a second.
+// Those that do not run are started, but not more often than once in a second. At first that is the
+// first one's: it is waited for, and the others would take the processor from it.
 void terminals_start(void) {
+  for (int i = 1; !started && i < kTerminals; ++i) shells[i].started = monotonic();
   started = true;
   for (int i = 0; i < kTerminals; ++i) {
     char path[32];

@@ -8,6 +8,7 @@ import { HostFiles, type FileProgress, type Provider } from "./host_files";
 export const TERMINALS = 3;
 const CONTROL_PORT = 3;
 const VGA_BYTES = 1 << 20; // what the prepared state has
+const LOW_BYTES = 1 << 20;
 const READY_EVENT = "ready";
 
 export type Image =
@@ -37,6 +38,21 @@ export interface MachineEvents {
   file(progress: FileProgress): void;
 }
 
+/**
+ * v86 zeroes all of the memory before it puts a state into it. A new machine's is zero from the
+ * start, but for what starting writes below 1 MiB; to write it all once more takes longer than the
+ * rest of the restore, and makes the browser provide all of it.
+ */
+function withoutFirstZeroing(exports: WebAssembly.Exports): WebAssembly.Exports {
+  const zero = exports["zero_memory"] as (at: number, size: number) => void;
+  let isNew = true;
+  const zeroMemory = (at: number, size: number) => {
+    zero(at, isNew ? Math.min(size, LOW_BYTES) : size);
+    isNew = false;
+  };
+  return { ...exports, zero_memory: zeroMemory };
+}
+
 function v86Options(options: MachineOptions): V86Options {
   const { image } = options;
   const common: V86Options = {
@@ -50,7 +66,13 @@ function v86Options(options: MachineOptions): V86Options {
     ...(image.bios && { bios: { buffer: image.bios } }),
     ...(image.vgaBios && { vga_bios: { buffer: image.vgaBios } }),
   };
-  if (image.kind === "state") return { ...common, initial_state: { buffer: image.state } };
+  if (image.kind === "state") {
+    return {
+      ...common,
+      wasm_fn: async (imports) => withoutFirstZeroing(await options.wasm(imports)),
+      initial_state: { buffer: image.state },
+    };
+  }
   return {
     ...common,
     bzimage: { buffer: image.kernel },
