@@ -12,6 +12,11 @@ export const worker = new Worker(new URL("./worker/machine.worker.ts", import.me
   name: "machine",
 });
 
+/** The first thing that went wrong in it, also before the page listens. */
+export const workerError = new Promise<ErrorEvent>((resolve) => {
+  worker.onerror = resolve;
+});
+
 function hasChosenMemory(): boolean {
   try {
     return localStorage.getItem(MEMORY_KEY) !== null;
@@ -24,5 +29,9 @@ if (parameters.get("boot") !== "true" && !hasChosenMemory()) {
   worker.postMessage({ id: 0, method: "prepare", values: [] } satisfies Call);
 }
 
-export const firstSession: Promise<Response> = fetch("/api/session");
+const ANSWER_MS = 15_000;
+export const askForSession = (): Promise<Response> =>
+  fetch("/api/session", { signal: AbortSignal.timeout(ANSWER_MS) });
+
+export const firstSession = askForSession();
 firstSession.catch(() => {}); // whoever awaits it is told

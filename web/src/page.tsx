@@ -1,8 +1,9 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
+import "./app/unthrottled";
 import { connectScreens } from "./app/keyboard";
 import { endLeft, remember } from "./app/left_sessions";
-import { boot, connection, isRunning, phase, remote } from "./app/machine";
+import { boot, connection, isRunning, phase, tellWorker } from "./app/machine";
 import { forgetPsql } from "./app/postgres";
 import { offerSaved } from "./app/saving";
 import { askSession, session, sessionError } from "./app/session";
@@ -17,11 +18,13 @@ function App() {
   if (session.value) return <Frame />;
   return (
     <div class="cover page">
-      {sessionError.value && (
+      {sessionError.value ? (
         <div class="card" role="alert">
           <h1>Cairn</h1>
           <p>{sessionError.value} This page tries again.</p>
         </div>
+      ) : (
+        <p class="late">The page waits for the server…</p>
       )}
     </div>
   );
@@ -40,7 +43,7 @@ async function begin(): Promise<void> {
   });
   // The machine has waited for the login.
   effect(() => {
-    if (session.value?.authenticated) void remote.call("wake");
+    if (session.value?.authenticated) tellWorker("wake");
   });
   effect(() => {
     if (connection.value) remember(connection.value.session);

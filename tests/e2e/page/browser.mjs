@@ -16,12 +16,13 @@ export const TERMINAL_MS = 30_000;
 const POLL_MS = 50;
 
 export class Browser {
-  static async start() {
+  /** `flags`: of Chromium's, besides. */
+  static async start(flags = []) {
     const browser = new Browser();
     browser.profile = fs.mkdtempSync(path.join(os.tmpdir(), "cairn-chromium."));
     browser.context = await chromium.launchPersistentContext(browser.profile, {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: FLAGS,
+      args: [...FLAGS, ...flags],
       viewport: { width: 1200, height: 760 },
       acceptDownloads: true,
     });

@@ -84,6 +84,7 @@ export class Relay {
 export class Daemon {
   /** `settings` goes into [servers.webui]; `isProxied`: nobody is trusted without a password. */
   static async start({ program = process.env.CAIRN, settings = "", mount = true, isProxied = false } = {}) {
+    if (!program) throw new Error("CAIRN names no program: CAIRN=build/release/bin/cairn");
     const daemon = new Daemon();
     daemon.program = program;
     daemon.work = fs.mkdtempSync(path.join(os.tmpdir(), "cairn-page."));

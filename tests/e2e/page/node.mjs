@@ -12,6 +12,7 @@ import { NodeMachine } from "./node_machine.mjs";
 
 let daemon;
 const machines = [];
+const ROOT = { uid: 0, gid: 0 };
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const onMount = (name) => path.join(daemon.mnt, name);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -29,7 +30,7 @@ before(async () => {
 });
 after(async () => {
   for (const machine of machines) await machine.stop();
-  await daemon.stop();
+  await daemon?.stop();
 });
 
 test("what the guest writes is on the mount at once, and the other way round", async () => {
@@ -131,11 +132,83 @@ test("a machine with a file open for writing is saved and brought back", async (
 test("a machine is saved on the volume itself and brought back from there", async () => {
   const machine = await boot();
   await machine.run("echo kept >/run/note");
-  await machine.keeper.saveToVolume("volume", 0);
+  await machine.keeper.saveToVolume("volume", ROOT);
   await machine.run("rm /run/note");
   assert.equal(fs.statSync(onMount(".cairn/machine-state")).mode & 0o777, 0o600);
-  await machine.keeper.restoreFromVolume("volume", 0);
+  await machine.keeper.restoreFromVolume("volume", ROOT);
   assert.equal(await machine.run("cat /run/note; ls -d /mnt/.cairn"), "kept\n/mnt/.cairn");
+  await machine.stop();
+});
+
+/** A program in the machine that has a lock, until /run/let-go is there. */
+async function holdLock(machine, name) {
+  const program = ": >/run/holds; until [ -e /run/let-go ]; do sleep 0.05; done";
+  await machine.run(`rm -f /run/holds /run/let-go
+    setsid flock -n /mnt/${name} sh -c '${program}' </dev/null >/dev/null 2>&1 &
+    until [ -e /run/holds ]; do sleep 0.05; done`);
+}
+const isLocked = (machine, name) =>
+  machine.run(`flock -n /mnt/${name} true && echo no || echo yes`);
+
+test("a machine goes on as it was when a saved one is refused, with its locks", async () => {
+  const saver = await boot();
+  await saver.run("echo one >/mnt/opened; (until [ -e /run/never ]; do sleep 1; done) </mnt/opened >/dev/null 2>&1 &");
+  const saved = await saver.keeper.save("volume");
+  await saver.stop();
+  fs.writeFileSync(onMount("opened"), "two\n");
+
+  const machine = await boot();
+  const other = await boot();
+  await holdLock(machine, "locked");
+  await assert.rejects(machine.keeper.restore(saved, "volume"), /have changed since/);
+  assert.equal(machine.host.phase, "running");
+  assert.equal(await machine.run("cat /mnt/opened"), "two");
+  assert.equal(await isLocked(other, "locked"), "yes");
+  await machine.run(": >/run/let-go");
+  await other.run("until flock -n /mnt/locked true; do sleep 0.05; done");
+  for (const one of [machine, other]) await one.stop();
+});
+
+test("a machine that cannot reach the volume is not saved, and goes on", async () => {
+  const machine = await boot();
+  await daemon.end("SIGKILL");
+  await assert.rejects(machine.keeper.save("volume"), /waits for the volume/);
+  await daemon.launch();
+  assert.equal(await machine.run("echo lives; ls /mnt >/dev/null"), "lives");
+  await machine.stop();
+});
+
+test("nobody boots from, or brings back, what other users have left on the volume", async () => {
+  const machine = await boot();
+  await machine.keeper.saveToVolume("volume", ROOT);
+  const find = () => machine.keeper.findOnVolume("volume", ROOT);
+  assert.ok((await find()).bytes > 1_000_000);
+  const kept = onMount(".cairn/machine-state");
+  fs.chownSync(kept, 1001, 1001);
+  assert.equal(await find(), null);
+  await assert.rejects(machine.keeper.restoreFromVolume("volume", ROOT), /changed by other users/);
+  fs.chownSync(kept, 0, 0);
+  fs.chmodSync(onMount(".cairn"), 0o777);
+  assert.equal(await find(), null);
+  await assert.rejects(machine.keeper.saveToVolume("volume", ROOT), /changed by other users/);
+  assert.equal(await machine.run("echo lives"), "lives");
+  fs.rmSync(onMount(".cairn"), { recursive: true });
+  await machine.stop();
+
+  fs.mkdirSync(onMount("theirs"));
+  fs.chownSync(onMount("theirs"), 1001, 1001);
+  const stranger = new NodeMachine(daemon.url);
+  await assert.rejects(stranger.boot({ root: "/theirs" }), /other users may change/);
+  await assert.rejects(stranger.boot({ root: "/nowhere" }), /no such directory/);
+  await assert.rejects(stranger.boot({ root: `/${"a".repeat(9000)}` }), /no such directory|too long/);
+  assert.match(stranger.phases.at(-1), /^failed The machine|^failed A name/);
+});
+
+test("whoever asks for a machine twice gets one", async () => {
+  const machine = new NodeMachine(daemon.url);
+  const [one, other] = await Promise.all([machine.boot(), machine.boot()]);
+  assert.equal(one, other);
+  assert.deepEqual(machine.phases, ["loading", "starting", "running"]);
   await machine.stop();
 });
 

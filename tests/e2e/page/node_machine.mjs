@@ -41,6 +41,7 @@ export class NodeMachine {
     this.host = new Host({
       vmUrl: `${url}/vm/`,
       openSocket: this.openSocket,
+      openPlainSocket: () => open([]),
       wasm: async (imports) => (await WebAssembly.instantiate(wasm, imports)).exports,
       v86Version,
       events: {
@@ -56,7 +57,7 @@ export class NodeMachine {
         },
       },
     });
-    this.keeper = new Keeper(this.host, () => open([]));
+    this.keeper = new Keeper(this.host);
   }
 
   boot(settings = {}) {

@@ -5,5 +5,6 @@ import "./page_terminal.mjs";
 import "./page_connection.mjs";
 import "./page_state.mjs";
 import "./page_postgres.mjs";
+import "./page_errors.mjs";
 import "./page_access.mjs";
 import "./page_figures.mjs";

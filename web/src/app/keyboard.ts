@@ -1,13 +1,13 @@
 // What is typed goes to the machine; some keys are the page's.
-import { fail, notify } from "./notices";
-import { remote } from "./machine";
+import { notify } from "./notices";
+import { tellWorker } from "./machine";
 import { currentScreen, screens, type Screen } from "./screens";
 
 const RESIZE_MS = 80;
 const text = new TextEncoder();
 
 function send(index: number, bytes: Uint8Array): void {
-  void remote.call("type", index, bytes);
+  tellWorker("type", index, bytes);
 }
 
 /** As if it had been typed, in terminal `index`. */
@@ -69,7 +69,7 @@ function connect(screen: Screen): void {
     }
     clearTimeout(timer);
     timer = setTimeout(() => {
-      remote.call("resize", { cols, rows }).catch(fail("The terminal cannot be resized"));
+      tellWorker("resize", { cols, rows });
     }, RESIZE_MS);
   });
 }

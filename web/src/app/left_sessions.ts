@@ -1,6 +1,7 @@
 // Sessions that earlier pages of this browser have left at the server. Until the server gives them up
 // by itself they keep what they had locked, a database for instance; so a new page ends them. That a
-// page is still there is known by a lock of the browser's, which goes with it.
+// page is still there is known by a lock of the browser's, which goes with it. Browsers have such
+// locks only in pages over TLS or of this machine; elsewhere a page that is closed says so itself.
 import { remote } from "./machine";
 
 const KEY = "cairn.sessions";
@@ -11,7 +12,6 @@ const NAME = /^[0-9a-f]{32}$/;
 let mine = "";
 const lockOf = (id: string) => `cairn.session.${id}`;
 
-// Only in pages over TLS or of this machine.
 const hasLocks = (): boolean => "locks" in navigator;
 
 function known(): string[] {
@@ -31,20 +31,41 @@ function keep(ids: string[]): void {
   }
 }
 
+const note = (id: string) => {
+  keep([...known().filter((one) => one !== id), id]);
+};
+const forget = (id: string) => {
+  keep(known().filter((one) => one !== id));
+};
+
 /** This page has that session, from now on. */
 export function remember(id: string): void {
-  if (id === mine || NONE.test(id) || !hasLocks()) return;
+  if (id === mine || NONE.test(id)) return;
   mine = id;
+  if (!hasLocks()) return;
   void navigator.locks.request(lockOf(id), () => {
-    keep([...known().filter((one) => one !== id), id]);
+    note(id);
     return new Promise(() => {}); // for as long as there is the page
   });
 }
 
+async function end(id: string): Promise<void> {
+  if (await remote.call("endSession", id).catch(() => false)) forget(id);
+}
+
 async function endOne(id: string): Promise<void> {
+  if (!hasLocks()) return end(id);
   await navigator.locks.request(lockOf(id), { ifAvailable: true }, async (lock) => {
-    if (!lock || !(await remote.call("endSession", id).catch(() => false))) return;
-    keep(known().filter((one) => one !== id));
+    if (lock) await end(id);
+  });
+}
+
+if (!hasLocks()) {
+  addEventListener("pagehide", () => {
+    if (mine) note(mine);
+  });
+  addEventListener("pageshow", () => {
+    if (mine) forget(mine); // it has come back
   });
 }
 
@@ -52,7 +73,6 @@ let ending: Promise<unknown> | null = null;
 
 /** Resolves when what could be ended has been. */
 export async function endLeft(): Promise<void> {
-  if (!hasLocks()) return;
   ending ??= Promise.all(known().filter((id) => id !== mine).map(endOne)).finally(() => {
     ending = null;
   });

@@ -4,7 +4,8 @@ import type { Connection } from "../machine/carrier";
 import type { Activity, Phase, Settings } from "../machine/host";
 import type { FileProgress } from "../machine/host_files";
 import type { Progress } from "../machine/loader";
-import { parameters, worker } from "../early";
+import { parameters, worker, workerError } from "../early";
+import type { WorkerApi } from "../worker/protocol";
 import { RemoteMachine } from "../worker/remote";
 import { fail, notify, spoken } from "./notices";
 import { cacheMode, memoryMib } from "./preferences";
@@ -28,8 +29,13 @@ const IDLE_INSTRUCTIONS = 600_000; // in a look at the activity: a machine that 
 const LIGHT_MS = 300;
 const SHOWN_BYTES_TOLD = 32 << 10;
 
-export const remote = new RemoteMachine(worker, (error) => {
-  notify("error", `${error.message}. Reload the page if the machine does not go on.`);
+export const remote = new RemoteMachine(worker, workerError, (error, isDead) => {
+  if (!isDead) {
+    notify("error", `${error.message}. Reload the page if the machine does not go on.`);
+    return;
+  }
+  phase.value = "failed";
+  detail.value = `${error.message}. Reload the page; a browser that is too old cannot run it.`;
 });
 
 export const isRunning = computed(() => phase.value === "running");
@@ -70,7 +76,7 @@ remote.on("output", ({ terminal, bytes }) => {
   screens[terminal]?.write(bytes, () => {
     shownBytes += bytes.length;
     if (shownBytes < SHOWN_BYTES_TOLD) return;
-    void remote.call("shown", shownBytes);
+    tellWorker("shown", shownBytes);
     shownBytes = 0;
   });
 });
@@ -132,9 +138,17 @@ export async function boot(cold = false): Promise<void> {
     const answer = await remote.call("boot", settings(cold));
     if (!answer.ok) notify("error", detail.value);
   } catch (error) {
-    phase.value = "failed";
-    detail.value = error instanceof Error ? error.message : String(error);
+    // What has failed is told in the machine's place.
+    if (phase.value !== "failed") fail("The machine is not started")(error);
   }
+}
+
+/** For what is told by events: that it is asked for in vain is no matter. */
+export function tellWorker<Method extends "wake" | "commit" | "shown" | "type" | "resize">(
+  method: Method,
+  ...values: Parameters<WorkerApi[Method]>
+): void {
+  remote.call(method, ...values).catch(() => null);
 }
 
 export function stop(again: boolean): void {
@@ -145,14 +159,16 @@ export function kill(again: boolean): void {
 }
 
 // The network may be there again.
-addEventListener("online", () => void remote.call("wake"));
+addEventListener("online", () => tellWorker("wake"));
+// ... as in a page that was put away and is shown again.
+addEventListener("pageshow", () => tellWorker("wake"));
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") void remote.call("wake");
+  if (document.visibilityState === "visible") tellWorker("wake");
 });
 
 // What is not durable yet is only in this page and in the server's memory.
 addEventListener("beforeunload", (event) => {
   if (!connection.value || connection.value.undurable === 0) return;
-  void remote.call("commit");
+  tellWorker("commit");
   event.preventDefault();
 });

@@ -14,14 +14,17 @@ export const spoken = signal("");
 
 let nextId = 1;
 const INFO_MS = 8000;
+const NOTICES_MAX = 6;
+const TEXT_MAX = 600; // some of it is the guest's, or the server's
 
 export function dismiss(id: number): void {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 }
 
-export function notify(kind: Notice["kind"], text: string, action?: Notice["action"]): void {
+export function notify(kind: Notice["kind"], words: string, action?: Notice["action"]): void {
   const id = nextId++;
-  const others = notices.value.filter((notice) => notice.text !== text);
+  const text = words.length > TEXT_MAX ? `${words.slice(0, TEXT_MAX)}…` : words;
+  const others = notices.value.filter((notice) => notice.text !== text).slice(1 - NOTICES_MAX);
   notices.value = [...others, { id, kind, text, ...(action && { action }) }];
   if (kind === "info" && !action) {
     setTimeout(() => {

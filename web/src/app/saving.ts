@@ -1,8 +1,12 @@
 // Saving the machine and bringing it back: in memory, in a file, on the volume.
 import { signal } from "@preact/signals";
 import { endLeft } from "./left_sessions";
-import { boot, isRunning, remote } from "./machine";
+import { SAVED_BYTES_MAX } from "../machine/saved_format";
+import type { Who } from "../machine/trust";
+import type { SavedSummary } from "../worker/protocol";
+import { boot, isRunning, postgres, remote, tellWorker } from "./machine";
 import { fail, megabytes, notify } from "./notices";
+import { forgetPsql } from "./postgres";
 import { session } from "./session";
 import { screens } from "./screens";
 
@@ -10,7 +14,7 @@ export const inMemory = signal<{ bytes: Uint8Array<ArrayBuffer>; savedAt: number
 export const isSaving = signal(false);
 
 const volume = (): string => session.value?.volume ?? "";
-const uid = (): number => session.value?.uid ?? 0;
+const who = (): Who => ({ uid: session.value?.uid ?? 0, gid: session.value?.gid ?? 0 });
 export const when = (ms: number): string =>
   new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -34,7 +38,7 @@ function clear(): void {
 /** So that something is seen: shells print their prompt anew. */
 function awaken(): void {
   for (const [index] of screens.entries()) {
-    void remote.call("type", index, Uint8Array.of(12)); // Ctrl-L
+    tellWorker("type", index, Uint8Array.of(12)); // Ctrl-L
   }
 }
 
@@ -48,10 +52,16 @@ const offerBoot = () => {
 
 async function bringBack(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   await endLeft(); // its own of then has its locks
-  const summary = await remote.call("restore", bytes, volume());
+  await onBack(await remote.call("restore", bytes, volume()));
+}
+
+async function onBack(summary: SavedSummary): Promise<void> {
   clear();
   awaken();
+  forgetPsql();
   notify("info", `The machine of ${when(summary.savedAt)} is back.`);
+  const answer = await remote.call("run", "pg status", "user").catch(() => null);
+  postgres.value = answer?.output?.trim() === "running" ? "running" : "unknown";
 }
 
 export const saveToMemory = () =>
@@ -81,13 +91,15 @@ export const saveToFile = () =>
     setTimeout(() => {
       URL.revokeObjectURL(link.href);
     }, 60_000);
-    notify("info", `Saved as ${link.download} (${megabytes(bytes.length)}).`);
+    const size = megabytes(bytes.length);
+    notify("info", `The browser has been given ${link.download} (${size}) to save.`);
   });
 
 export const restoreFromFile = (file: File) =>
   busy(
     "The machine cannot be brought back",
     async () => {
+      if (file.size > SAVED_BYTES_MAX) throw new Error("This file is not a saved machine.");
       await bringBack(new Uint8Array(await file.arrayBuffer()));
     },
     offerBoot,
@@ -95,7 +107,7 @@ export const restoreFromFile = (file: File) =>
 
 export const saveToVolume = () =>
   busy("The machine cannot be saved on the volume", async () => {
-    const summary = await remote.call("saveToVolume", volume(), uid());
+    const summary = await remote.call("saveToVolume", volume(), who());
     notify("info", `The machine is saved on the volume (${megabytes(summary.bytes)}).`);
   });
 
@@ -104,17 +116,14 @@ export const restoreFromVolume = () =>
     "The machine cannot be brought back",
     async () => {
       await endLeft();
-      const summary = await remote.call("restoreFromVolume", volume(), uid());
-      clear();
-      awaken();
-      notify("info", `The machine of ${when(summary.savedAt)} is back.`);
+      await onBack(await remote.call("restoreFromVolume", volume(), who()));
     },
     offerBoot,
   );
 
 /** Tells of a machine that was saved on the volume, once, if there is one. */
 export async function offerSaved(): Promise<void> {
-  const found = await remote.call("findOnVolume", volume(), uid()).catch(() => null);
+  const found = await remote.call("findOnVolume", volume(), who()).catch(() => null);
   if (!found) return;
   notify("info", `A machine was saved on the volume on ${when(found.savedAt)}.`, {
     label: "Bring it back",

@@ -1,6 +1,7 @@
 // Who one is at the server.
 import { signal } from "@preact/signals";
-import { firstSession } from "../early";
+import { askForSession, firstSession } from "../early";
+import { refusalOf } from "../machine/refusal";
 
 export interface Session {
   authenticated: boolean;
@@ -29,25 +30,27 @@ async function post(path: string, body: unknown): Promise<void> {
   } catch {
     throw new Error("The server does not answer.");
   }
-  if (!response.ok) throw new Error((await response.text()).trim() || response.statusText);
+  if (!response.ok) throw new Error(await refusalOf(response));
 }
 
 let isFirst = true;
 
+/** Null: the server has not answered, and `sessionError` says why. */
 export async function askSession(): Promise<Session | null> {
-  try {
-    const response = await (isFirst ? firstSession : fetch("/api/session"));
-    isFirst = false;
-    if (!response.ok) throw new Error((await response.text()).trim() || response.statusText);
-    session.value = (await response.json()) as Session;
-    sessionError.value = "";
-  } catch (error) {
-    isFirst = false;
-    const isNetwork = error instanceof TypeError;
-    sessionError.value = isNetwork ? "The server does not answer." : (error as Error).message;
-    return null;
+  const asked = isFirst ? firstSession : askForSession();
+  isFirst = false;
+  const response = await asked.catch(() => null);
+  if (!response) {
+    sessionError.value = "The server does not answer.";
+  } else if (!response.ok) {
+    sessionError.value = await refusalOf(response);
+  } else {
+    const told = (await response.json().catch(() => null)) as Session | null;
+    sessionError.value = told ? "" : "What answers at this address is not Cairn.";
+    if (told) session.value = told;
+    return told;
   }
-  return session.value;
+  return null;
 }
 
 export async function logIn(password: string): Promise<void> {

@@ -22,9 +22,13 @@ export interface GuestEvent {
 }
 export type Values = Record<string, string | number>;
 
+const LINE_CHARACTERS_MAX = 4 << 20; // of the guest's
+const FIRST_IDS = 1 << 24;
+
 export class ControlLine {
-  #nextId = 1;
-  #answers = new Map<number, (answer: Answer) => void>();
+  // A machine that was brought back may answer what was asked before it was saved: somewhere else.
+  #nextId = 1 + Math.floor(Math.random() * FIRST_IDS);
+  #waiting = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
   #partial = "";
   readonly #decoder = new TextDecoder();
 
@@ -33,11 +37,23 @@ export class ControlLine {
     private readonly onEvent: (event: GuestEvent) => void,
   ) {}
 
-  /** Sends a request; resolves with the guest's answer. */
+  /** Requests that the guest has not answered. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Sends a request; resolves with the guest's answer. Rejects when the machine goes before. */
   request(verb: string, values: Values = {}): Promise<Answer> {
     const id = this.#nextId++;
     this.write(new TextEncoder().encode(this.#line(id, verb, values)));
-    return new Promise((resolve) => this.#answers.set(id, resolve));
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  /** The machine is gone. */
+  close(): void {
+    const error = new Error("The machine was switched off");
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
   }
 
   /** One that is not answered, with bytes behind its line. */
@@ -58,6 +74,7 @@ export class ControlLine {
     this.#partial += this.#decoder.decode(bytes, { stream: true });
     const lines = this.#partial.split("\n");
     this.#partial = lines.pop() ?? "";
+    if (this.#partial.length > LINE_CHARACTERS_MAX) this.#partial = "";
     for (const line of lines) this.#onLine(line);
   }
 
@@ -69,9 +86,9 @@ export class ControlLine {
       return;
     }
     if (message.id) {
-      const then = this.#answers.get(message.id);
-      this.#answers.delete(message.id);
-      then?.(message as Answer);
+      const waiting = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      waiting?.resolve(message as Answer);
     } else if (message.event) {
       this.onEvent(message as GuestEvent);
     }

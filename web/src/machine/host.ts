@@ -1,5 +1,5 @@
 // Keeps one machine: starts it from the prepared state or cold, stops it, and tells how it goes.
-// Saving and restoring are in saved.ts. Nothing of a browser is needed here but fetch.
+// Saving and restoring are in keeper.ts. Nothing of a browser is needed here but fetch.
 import { decompress } from "./archive";
 import { Carrier, type Connection } from "./carrier";
 import type { Answer, GuestEvent } from "./control";
@@ -7,6 +7,8 @@ import type { FileProgress } from "./host_files";
 import { Loader, type Progress } from "./loader";
 import { Machine, type Image } from "./machine";
 import { checkManifest, type Manifest } from "./manifest";
+import { checkRoot } from "./trust";
+import { VolumeFiles } from "../p9/volume_files";
 import type { Socket } from "../resume/link";
 
 export interface Size {
@@ -57,12 +59,15 @@ export interface HostEvents {
 export interface HostParts {
   vmUrl: string; // ends with a slash
   openSocket: () => Socket;
+  openPlainSocket: () => Socket; // without the subprotocol: plain 9P
   /** v86's code, as its version `v86Version` has it. */
   wasm: (imports: WebAssembly.Imports) => Promise<WebAssembly.Exports>;
   v86Version: string;
   events: HostEvents;
 }
 
+/** When another machine may take the place of what there is. */
+const SETTLED: readonly Phase[] = ["off", "failed", "running"];
 const HOSTNAME = "cairn";
 const MOUNT = "trans=virtio,version=9p2000.L,msize=262144,access=user";
 
@@ -79,6 +84,8 @@ export class Host {
   #size: Size = { cols: 80, rows: 24 };
   #turn = 0; // of machines: what an earlier one says later is not listened to
   #restart = false;
+  #booting: Promise<Answer> | null = null;
+  #isEnded = false; // while it booted
   /** What `prepare` has begun. */
   #prepared: { carrier: Carrier; machine: Promise<Machine> } | null = null;
 
@@ -110,15 +117,51 @@ export class Host {
     return machine;
   }
 
-  /** Starts a machine. Resolves when its shells are there; a failed mount is told in the answer. */
-  async boot(settings: Settings): Promise<Answer> {
+  /** Whether a machine can be started, or brought back. */
+  get isSettled(): boolean {
+    return SETTLED.includes(this.phase) && !this.#booting;
+  }
+
+  /**
+   * Starts a machine. Resolves when its shells are there; a failed mount is told in the answer. Who
+   * asks twice gets one machine.
+   */
+  boot(settings: Settings): Promise<Answer> {
+    this.#booting ??= this.#tryToBoot(settings).finally(() => {
+      this.#booting = null;
+    });
+    return this.#booting;
+  }
+
+  async #tryToBoot(settings: Settings): Promise<Answer> {
+    if (!SETTLED.includes(this.phase)) throw new Error("The machine is busy: try again in a moment.");
+    this.#isEnded = false;
     try {
       return await this.#boot(settings);
     } catch (error) {
-      await this.discard(true);
-      this.become("failed", error instanceof Error ? error.message : String(error));
+      if (!this.#wasEnded()) await this.failed(error);
       throw error;
     }
+  }
+
+  #wasEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** What there was of a machine is of no use. */
+  async failed(error: unknown): Promise<void> {
+    await this.discard(true);
+    this.become("failed", error instanceof Error ? error.message : String(error));
+  }
+
+  /** Something has failed that nobody waited for: the loading of v86, if that is under way. */
+  fault(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    const isMemory = error instanceof RangeError || /memory|alloc/i.test(why);
+    const what = isMemory
+      ? `The browser has no room for a machine of ${String(this.memoryMib)} MB (${why})`
+      : `The emulator cannot be loaded: ${why}`;
+    this.machine?.fail(new Error(what));
   }
 
   async #boot(settings: Settings): Promise<Answer> {
@@ -128,6 +171,10 @@ export class Host {
     this.settings = settings;
     this.#size = settings.size;
     this.become("loading");
+    if (!("WebAssembly" in globalThis)) {
+      throw new Error("This browser does not run WebAssembly, which the machine needs.");
+    }
+    if (settings.root) await this.#checkRoot(settings);
     this.carrier = prepared?.carrier ?? this.makeCarrier();
     this.carrier.link.start();
     const ready = await prepared?.machine.catch(() => null);
@@ -140,6 +187,16 @@ export class Host {
     this.become("running", answer.ok ? "" : this.explain(answer));
     if (this.#size !== told) this.resize(this.#size);
     return answer;
+  }
+
+  /** As root, who may look into all of it, if this page may be root. */
+  async #checkRoot(settings: Settings): Promise<void> {
+    const files = await VolumeFiles.open(this.parts.openPlainSocket(), 0);
+    try {
+      await checkRoot(files, settings.root, settings);
+    } finally {
+      files.close();
+    }
   }
 
   async #load(settings: Settings, carrier: Carrier): Promise<Machine> {
@@ -248,16 +305,20 @@ export class Host {
 
   async #ended(again: boolean): Promise<void> {
     this.#restart = false;
+    this.#isEnded = true;
     await this.discard(true);
+    await this.#booting?.catch(() => null);
+    this.become("off");
     if (again && this.settings) {
       await this.boot({ ...this.settings, size: this.#size }).catch(() => null);
-    } else this.become("off");
+    }
   }
 
   resize(size: Size): void {
     this.#size = size;
     if (this.phase === "running") {
-      void this.machine?.control.request("size", { cols: size.cols, rows: size.rows });
+      const { cols, rows } = size;
+      this.machine?.control.request("size", { cols, rows }).catch(() => null);
     }
   }
 
@@ -270,7 +331,7 @@ export class Host {
     if (!this.machine) return;
     this.#restart = again;
     this.become("stopping");
-    void this.machine.control.request("poweroff");
+    this.machine.control.request("poweroff").catch(() => null); // it tells by an event
   }
 
   /** Like pulling the plug. What the guest had not written is lost. */

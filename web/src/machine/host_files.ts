@@ -43,6 +43,11 @@ export class HostFiles {
     private readonly told: (progress: FileProgress) => void,
   ) {}
 
+  /** Some are on their way. */
+  get isBusy(): boolean {
+    return this.#streams.size > 0;
+  }
+
   onEvent(event: GuestEvent): void {
     const number = event.stream ?? 0;
     if (event.event === "want") {
@@ -84,7 +89,7 @@ export class HostFiles {
     this.#tell(stream, true);
     if (stream.isGone) return;
     const values = { stream: stream.number, ...(error === null ? {} : { error }) };
-    void this.control.request("end", values);
+    await this.control.request("end", values).catch(() => null);
   }
 
   async #sendAll(stream: Stream): Promise<string | null> {

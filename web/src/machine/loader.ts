@@ -1,5 +1,6 @@
 // Fetches the guest's files, says how far it has got, and keeps them by their hash.
 import type { GuestFile, Manifest } from "./manifest";
+import { refusalOf } from "./refusal";
 
 export interface Progress {
   loaded: number;
@@ -17,10 +18,7 @@ async function get(url: string): Promise<Response> {
     throw new Error(`The server does not answer (${url}).`);
   }
   if (response.ok) return response;
-  const text = (await response.text()).trim();
-  const type = response.headers.get("content-type") ?? "";
-  const sentence = type.startsWith("text/plain") && text ? text : response.statusText;
-  throw new Error(`${url}: ${sentence}`);
+  throw new Error(`${url}: ${await refusalOf(response)}`);
 }
 
 async function readAll(
@@ -69,14 +67,15 @@ export class Loader {
     if (!file) throw new Error(`The guest's image has no ${name}.`);
     const url = `${this.base}${name}?${file.sha256.slice(0, 16)}`;
     const cache = "caches" in globalThis ? await caches.open(CACHE).catch(() => null) : null;
-    const kept = await cache?.match(url);
+    // What the browser cannot read any more is fetched again.
+    const kept = await cache
+      ?.match(url)
+      .then((response) => response?.arrayBuffer())
+      .catch(() => null);
     this.#tell(0, file.size);
-    if (kept) {
-      const bytes = new Uint8Array(await kept.arrayBuffer());
-      if (bytes.length === file.size) {
-        this.#tell(file.size, 0);
-        return bytes;
-      }
+    if (kept?.byteLength === file.size) {
+      this.#tell(file.size, 0);
+      return new Uint8Array(kept);
     }
     const bytes = await readAll(await get(url), file.size, (count) => {
       this.#tell(count, 0);

@@ -10,6 +10,7 @@ const CONTROL_PORT = 3;
 const VGA_BYTES = 1 << 20; // what the prepared state has
 const LOW_BYTES = 1 << 20;
 const READY_EVENT = "ready";
+const KERNEL_LINE_BYTES_MAX = 4096;
 
 export type Image =
   | { kind: "state"; state: ArrayBuffer; bios?: ArrayBuffer; vgaBios?: ArrayBuffer }
@@ -86,11 +87,12 @@ export class Machine {
   readonly control: ControlLine;
   readonly #inputs: ConsoleInput[];
   readonly #files: HostFiles;
-  /** Once the emulator is loaded, and the state is in it. */
+  /** Once the emulator is loaded, and the state is in it. Rejects if it fails before. */
   readonly loaded: Promise<void>;
-  /** Once a guest that boots waits to be started. */
+  /** Once a guest that boots waits to be started. Rejects if it never will be. */
   readonly booted: Promise<void>;
   #onBooted: () => void = () => {};
+  #failed: ((error: Error) => void)[] = [];
   #kernelLine: number[] = [];
   readonly #holds = new Set<string>();
   #following = Promise.resolve();
@@ -111,15 +113,29 @@ export class Machine {
     this.#files = new HostFiles(this.emulator, this.control, options.files, (progress) => {
       events.file(progress);
     });
-    this.booted = new Promise((resolve) => {
+    this.booted = new Promise((resolve, reject) => {
       this.#onBooted = resolve;
+      this.#failed.push(reject);
     });
-    this.loaded = new Promise((resolve) => {
+    this.loaded = new Promise((resolve, reject) => {
+      this.#failed.push(reject);
       this.emulator.add_listener("emulator-ready", () => {
         resolve();
       });
     });
+    // Who waits for them is told.
+    for (const promise of [this.loaded, this.booted]) promise.catch(() => {});
     this.#listen();
+  }
+
+  /** v86 has failed while it was loaded, which it tells nobody by itself. */
+  fail(error: Error): void {
+    for (const reject of this.#failed) reject(error);
+  }
+
+  /** A program in it waits for a file of the host's. */
+  get isReceiving(): boolean {
+    return this.#files.isBusy;
   }
 
   #listen(): void {
@@ -135,7 +151,7 @@ export class Machine {
     });
     this.emulator.add_listener("serial0-output-byte", (byte: number) => {
       this.#kernelLine.push(byte);
-      if (byte !== 10) return;
+      if (byte !== 10 && this.#kernelLine.length < KERNEL_LINE_BYTES_MAX) return;
       this.events.kernel(Uint8Array.from(this.#kernelLine));
       this.#kernelLine = [];
     });
@@ -185,8 +201,10 @@ export class Machine {
 
   async destroy(): Promise<void> {
     this.#isGone = true;
+    this.fail(new Error("The machine was switched off"));
+    this.control.close();
     await this.#following;
     for (const input of this.#inputs) input.close();
-    await this.emulator.destroy();
+    await this.emulator.destroy().catch(() => {}); // one that could not be loaded cannot be unloaded
   }
 }

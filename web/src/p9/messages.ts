@@ -35,10 +35,24 @@ export function message(type: number, tag: number, fill: (out: Encoder) => void)
   return bytes;
 }
 
+const WORDS: Partial<Record<number, string>> = {
+  1: "It is not allowed on the volume.",
+  2: "It is not there on the volume.",
+  5: "The volume could not read or write it.",
+  13: "The volume's permissions do not allow it.",
+  17: "It is there already.",
+  20: "A part of the path is no directory.",
+  27: "It is too large for the volume.",
+  28: "The volume is full.",
+  30: "The volume can only be read.",
+  36: "A name is too long.",
+  122: "The volume's quota is used up.",
+};
+
 /** The server has answered with an errno of Linux. */
 export class P9Error extends Error {
   constructor(readonly errno: number) {
-    super(`error ${String(errno)} of the volume`);
+    super(WORDS[errno] ?? `The volume answers with error ${String(errno)}.`);
   }
 }
 

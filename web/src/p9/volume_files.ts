@@ -9,11 +9,22 @@ const ROOT = 0;
 const FILE = 1;
 const ENOENT = 2;
 const EEXIST = 17;
+const ENOSPC = 28;
 const AT_ONCE = 8; // messages under way
 const O_RDONLY = 0;
-const O_WRONLY_TRUNC = 0o1001;
+const O_WRONLY_EXCL = 0o201;
 const ATTRIBUTES = 0x7ffn; // P9_GETATTR_BASIC
-const SIZE_AT = 8 + 13 + 4 + 4 + 4 + 8 + 8; // in Rgetattr
+const IS_DIRECTORY = 0o040000; // of a mode
+const KIND = 0o170000;
+
+/** What is at a path. */
+export interface Attributes {
+  isDirectory: boolean;
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+}
 
 export class VolumeFiles {
   #waiting = new Map<number, { resolve(reply: Uint8Array): void; reject(error: Error): void }>();
@@ -91,6 +102,31 @@ export class VolumeFiles {
     await this.#ask(Type.Tclunk, (out) => out.u32(FILE)).catch(() => null);
   }
 
+  async #attributes(): Promise<Attributes> {
+    const reply = await this.#ask(Type.Tgetattr, (out) => out.u32(FILE).u64(ATTRIBUTES));
+    reply.raw(8 + 13); // which are valid, and the qid
+    const mode = reply.u32();
+    const [uid, gid] = [reply.u32(), reply.u32()];
+    reply.raw(8 + 8); // links and device
+    const isDirectory = (mode & KIND) === IS_DIRECTORY;
+    return { isDirectory, mode: mode & 0o7777, uid, gid, size: reply.count() };
+  }
+
+  /** Null: there is nothing. Symbolic links are not followed. */
+  async look(path: readonly string[]): Promise<Attributes | null> {
+    try {
+      await this.#walk(path);
+    } catch (error) {
+      if (error instanceof P9Error && error.errno === ENOENT) return null;
+      throw error;
+    }
+    try {
+      return await this.#attributes();
+    } finally {
+      await this.#clunk();
+    }
+  }
+
   /** Makes the directory, for its owner alone, if it is not there. */
   async makeDirectory(name: string, gid: number): Promise<void> {
     try {
@@ -100,35 +136,57 @@ export class VolumeFiles {
     }
   }
 
-  /** Writes a file and makes it durable, under its name only when it is whole. */
+  /**
+   * Writes a file and makes it durable, under its name only when it is whole. Until then it has a
+   * name of its own: another page may be writing the same file.
+   */
   async write(directory: string, name: string, bytes: Uint8Array, gid: number): Promise<void> {
-    const partial = `${name}.part`;
+    const partial = `${name}.${crypto.getRandomValues(new Uint32Array(1)).join("")}.part`;
+    try {
+      await this.#create(directory, partial, bytes, gid);
+      await this.#walk([directory]);
+      try {
+        await this.#ask(Type.Trenameat, (out) =>
+          out.u32(FILE).string(partial).u32(FILE).string(name),
+        );
+        await this.#ask(Type.Tfsync, (out) => out.u32(FILE).u32(0));
+      } finally {
+        await this.#clunk();
+      }
+    } catch (error) {
+      await this.#remove(directory, partial).catch(() => null);
+      throw error;
+    }
+  }
+
+  async #create(directory: string, name: string, bytes: Uint8Array, gid: number): Promise<void> {
     await this.#walk([directory]);
     try {
       await this.#ask(Type.Tlcreate, (out) =>
-        out.u32(FILE).string(partial).u32(O_WRONLY_TRUNC).u32(0o600).u32(gid),
+        out.u32(FILE).string(name).u32(O_WRONLY_EXCL).u32(0o600).u32(gid),
       );
       await this.#inPieces(bytes.length, async (at, count) => {
         const piece = bytes.subarray(at, at + count);
-        await this.#ask(Type.Twrite, (out) => out.u32(FILE).u64(at).blob(piece));
+        const reply = await this.#ask(Type.Twrite, (out) => out.u32(FILE).u64(at).blob(piece));
+        if (reply.u32() !== count) throw new P9Error(ENOSPC);
       });
       await this.#ask(Type.Tfsync, (out) => out.u32(FILE).u32(0));
     } finally {
       await this.#clunk();
     }
+  }
+
+  async #remove(directory: string, name: string): Promise<void> {
     await this.#walk([directory]);
     try {
-      await this.#ask(Type.Trenameat, (out) =>
-        out.u32(FILE).string(partial).u32(FILE).string(name),
-      );
-      await this.#ask(Type.Tfsync, (out) => out.u32(FILE).u32(0)).catch(() => null);
+      await this.#ask(Type.Tunlinkat, (out) => out.u32(FILE).string(name).u32(0));
     } finally {
       await this.#clunk();
     }
   }
 
-  /** Null: there is none. With `max`, its first bytes only. */
-  async read(path: readonly string[], max = Infinity): Promise<Uint8Array<ArrayBuffer> | null> {
+  /** Its first `max` bytes. Null: there is none. */
+  async read(path: readonly string[], max: number): Promise<Uint8Array<ArrayBuffer> | null> {
     try {
       await this.#walk(path);
     } catch (error) {
@@ -136,9 +194,7 @@ export class VolumeFiles {
       throw error;
     }
     try {
-      const attributes = await this.#ask(Type.Tgetattr, (out) => out.u32(FILE).u64(ATTRIBUTES));
-      attributes.raw(SIZE_AT);
-      const bytes = new Uint8Array(Math.min(attributes.count(), max));
+      const bytes = new Uint8Array(Math.min((await this.#attributes()).size, max));
       await this.#ask(Type.Tlopen, (out) => out.u32(FILE).u32(O_RDONLY));
       await this.#inPieces(bytes.length, async (at, count) => {
         const reply = await this.#ask(Type.Tread, (out) => out.u32(FILE).u64(at).u32(count));
@@ -152,7 +208,7 @@ export class VolumeFiles {
     }
   }
 
-  /** Several pieces under way at once. */
+  /** Several pieces under way at once; when it fails, none is under way any more. */
   async #inPieces(
     size: number,
     each: (at: number, count: number) => Promise<void>,
@@ -162,9 +218,13 @@ export class VolumeFiles {
       while (at < size) {
         const from = at;
         at = Math.min(at + this.#chunk, size);
-        await each(from, at - from);
+        await each(from, at - from).catch((error: unknown) => {
+          at = size;
+          throw error;
+        });
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    const done = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
+    for (const one of done) if (one.status === "rejected") throw one.reason;
   }
 }

@@ -217,6 +217,31 @@ describe("a server that has forgotten the session", () => {
     expect(client.undurable).toBe(1);
   });
 
+  it("tells what it could not take of a state in several frames when it has all of it", () => {
+    const told: string[][] = [];
+    client = new ResumeClient({
+      send: (frame) => sent.push(frame),
+      reply: () => {},
+      restored: (failures) => told.push(failures.map(({ key }) => key)),
+    });
+    begin();
+    agree();
+    const large = "x".repeat(90 << 10);
+    for (let i = 2; i <= 9; ++i) {
+      client.request(message(i));
+      tell(server.reply(i, message(i), undefined, [[`F${String(i)}`, large]]));
+    }
+    comeBack();
+    server.durable = [2, 9];
+    tell(server.welcome(2, { terms: [[2, 2]] }));
+    expect(types()).toEqual([restore, restore, restore]);
+    tell(server.restored(10, [["F2", 116]]));
+    tell(server.restored(11, [["F9", 116]]));
+    expect(told).toEqual([]);
+    tell(server.restored(12));
+    expect(told).toEqual([["F2", "F9"]]);
+  });
+
   it("gets it in the order of the first time, also after the next crash", () => {
     begin();
     agree();

@@ -42,7 +42,7 @@ const KEPT_BYTES_MAX = 64 << 20;
 export interface ClientEvents {
   send(frame: Uint8Array<ArrayBuffer>): void; // on the connection there is
   reply(message: Uint8Array): void; // for the guest
-  /** The answer to a Restore: what could not be brought back. */
+  /** All of the state is at the server again, but for what could not be brought back. */
   restored?(failures: Failure[]): void;
 }
 
@@ -99,6 +99,7 @@ export class ResumeClient {
   #queued: Uint8Array[] = []; // requests without a number yet
   readonly #changes = new Changes(); // answered, not known to be durable
   readonly #items = new Map<string, Uint8Array>();
+  #failures: Failure[] = []; // of the frames of a state that were answered
   readonly counts: Counts = { resumed: 0, rebuilt: 0, sentAgain: 0, lost: 0, stale: 0 };
 
   constructor(
@@ -256,6 +257,7 @@ export class ResumeClient {
 
   /** In as many frames as it takes; one without items says that it was the last. */
   #sendState(): void {
+    this.#failures = [];
     let items: Item[] = [];
     let bytes = 0;
     for (const [key, blob] of this.#items) {
@@ -343,7 +345,9 @@ export class ResumeClient {
     if (!this.#sent.delete(frame.answers)) return false;
     ++this.#received;
     this.counts.stale += frame.failures.length;
-    this.events.restored?.(frame.failures);
+    this.#failures.push(...frame.failures);
+    if ([...this.#sent.values()].some((sent) => sent.kind === "restore")) return true;
+    this.events.restored?.(this.#failures.splice(0));
     return true;
   }
 

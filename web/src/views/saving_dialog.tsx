@@ -11,14 +11,16 @@ import {
   saveToVolume,
   when,
 } from "../app/saving";
+import { currentScreen } from "../app/screens";
 import { Dialog } from "./dialog";
 
 export function SavingDialog({ onClose }: { onClose: () => void }) {
   const input = useRef<HTMLInputElement>(null);
   const canSave = isRunning.value && !isSaving.value;
   const canRestore = !isSaving.value && ["running", "off", "failed"].includes(phase.value);
-  const then = (work: () => Promise<void>) => () => {
-    onClose();
+  const then = (work: () => Promise<void>) => (event: Event) => {
+    if (event.currentTarget instanceof Element) event.currentTarget.closest("dialog")?.close();
+    currentScreen().terminal.focus();
     void work();
   };
   return (
@@ -42,7 +44,8 @@ export function SavingDialog({ onClose }: { onClose: () => void }) {
         </button>
       </div>
       <h3>In a file</h3>
-      <p>The file holds the machine&rsquo;s memory, and the right to its open files: keep it safe.</p>
+      <p>The file holds the machine&rsquo;s memory, and the right to its open files: keep it safe, and bring back none of
+        somebody else&rsquo;s.</p>
       <div class="row">
         <button type="button" disabled={!canSave} onClick={then(saveToFile)}>
           Save to a file
@@ -59,7 +62,7 @@ export function SavingDialog({ onClose }: { onClose: () => void }) {
           accept=".vmstate"
           onChange={(event) => {
             const file = event.currentTarget.files?.[0];
-            if (file) then(() => restoreFromFile(file))();
+            if (file) then(() => restoreFromFile(file))(event);
           }}
         />
       </div>

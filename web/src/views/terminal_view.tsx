@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { boot, isBusy, isRunning, kill, phase, stop } from "../app/machine";
 import { copySelection, pasteClipboard } from "../app/keyboard";
 import { changeFontSize } from "../app/preferences";
-import { current, screens } from "../app/screens";
+import { current, currentScreen, screens } from "../app/screens";
 import { LoadingPanel, OffPanel } from "./machine_panels";
 import { PostgresButton } from "./postgres_button";
 import { SavingDialog } from "./saving_dialog";
@@ -13,11 +13,14 @@ import { SettingsDialog } from "./settings_dialog";
 const TAB_KEYS: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1 };
 export const dialog = signal<"" | "saving" | "settings">("");
 
+let isArrowing = false; // with the keyboard, from tab to tab
+
 function Tabs() {
   const onKeyDown = (event: KeyboardEvent) => {
     const step = TAB_KEYS[event.key];
     if (step === undefined) return;
     event.preventDefault();
+    isArrowing = true;
     current.value = (current.value + step + screens.length) % screens.length;
     document.getElementById(`tab-${String(current.value)}`)?.focus();
   };
@@ -107,7 +110,8 @@ function ScreenPanel({ index }: { index: number }) {
   useEffect(() => {
     if (!screen || !place.current || !isShown) return;
     screen.show(place.current);
-    screen.terminal.focus();
+    if (!isArrowing) screen.terminal.focus();
+    isArrowing = false;
     const observer = new ResizeObserver(() => {
       screen.fit();
     });
@@ -131,13 +135,18 @@ function ScreenPanel({ index }: { index: number }) {
 }
 
 export function TerminalView() {
+  const running = isRunning.value;
+  useEffect(() => {
+    // The button that started it is gone.
+    if (running && document.activeElement === document.body) currentScreen().terminal.focus();
+  }, [running]);
   return (
     <section class="terminal-view" aria-label="Terminal">
       <div class="bar">
         <Tabs />
         <Tools />
       </div>
-      <p id="terminal-help" class="hidden">
+      <p class="hidden">
         In a terminal, F6 leads to the tools and Shift+F6 to the navigation.
       </p>
       <div class="screens">

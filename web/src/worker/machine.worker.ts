@@ -14,8 +14,25 @@ const ACTIVITY_EVERY_MS = 200;
 const UNSHOWN_BYTES_MAX = 256 << 10;
 const OUTPUT = "output"; // why the machine stands still
 
-// All at once, and before anybody has asked: it is needed in any case.
-const module = WebAssembly.compileStreaming(fetch(wasmUrl));
+/** v86's code. */
+async function compile(): Promise<WebAssembly.Module> {
+  const response = await fetch(wasmUrl).catch(() => null);
+  if (!response) throw new Error("the server does not answer.");
+  if (!response.ok) throw new Error(`the server says ${String(response.status)} to ${wasmUrl}.`);
+  return WebAssembly.compileStreaming(response);
+}
+
+let compiled: Promise<WebAssembly.Module> | null = null;
+/** A failure is not for ever. */
+function module(): Promise<WebAssembly.Module> {
+  compiled ??= compile().catch((error: unknown) => {
+    compiled = null;
+    throw error;
+  });
+  return compiled;
+}
+// At once, and before anybody has asked: it is needed in any case.
+module().catch(() => {}); // who needs it asks again, and is told
 
 function tell<Name extends keyof WorkerEvents>(event: Name, value: WorkerEvents[Name]): void {
   postMessage({ event, value });
@@ -101,11 +118,17 @@ const openSocket = () => new WebSocket(socketUrl, SUBPROTOCOL);
 const host = new Host({
   vmUrl: "/vm/",
   openSocket,
-  wasm: async (imports) => (await WebAssembly.instantiate(await module, imports)).exports,
+  openPlainSocket: () => new WebSocket(socketUrl),
+  wasm: async (imports) => (await WebAssembly.instantiate(await module(), imports)).exports,
   v86Version: __V86_VERSION__,
   events,
 });
-const keeper = new Keeper(host, () => new WebSocket(socketUrl));
+const keeper = new Keeper(host);
+
+// v86 loads itself without telling anybody how that went.
+addEventListener("unhandledrejection", (event) => {
+  host.fault(event.reason);
+});
 
 const api: WorkerApi = {
   prepare: () => {
@@ -123,7 +146,6 @@ const api: WorkerApi = {
   run: (command, user) =>
     host.machine?.run(command, user) ?? Promise.reject(new Error("No machine is running.")),
   wake: () => host.carrier?.link.wake(),
-  cut: () => host.carrier?.link.cut(),
   commit: () => host.carrier?.client.commit(),
   shown: (bytes) => {
     outputs.onShown(bytes);
@@ -134,9 +156,9 @@ const api: WorkerApi = {
   },
   save: (volume) => keeper.save(volume),
   restore: (state, volume) => keeper.restore(state, volume),
-  saveToVolume: (volume, uid) => keeper.saveToVolume(volume, uid),
-  findOnVolume: (volume, uid) => keeper.findOnVolume(volume, uid),
-  restoreFromVolume: (volume, uid) => keeper.restoreFromVolume(volume, uid),
+  saveToVolume: (volume, who) => keeper.saveToVolume(volume, who),
+  findOnVolume: (volume, who) => keeper.findOnVolume(volume, who),
+  restoreFromVolume: (volume, who) => keeper.restoreFromVolume(volume, who),
 };
 
 const methods = api as Record<keyof WorkerApi, (this: void, ...values: never[]) => unknown>;

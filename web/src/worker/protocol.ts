@@ -4,6 +4,7 @@ import type { Answer, GuestEvent } from "../machine/control";
 import type { Activity, Phase, Settings, Size } from "../machine/host";
 import type { FileProgress } from "../machine/host_files";
 import type { Progress } from "../machine/loader";
+import type { Who } from "../machine/trust";
 
 export interface SavedSummary {
   savedAt: number; // ms since 1970
@@ -21,8 +22,6 @@ export interface WorkerApi {
   kill(again: boolean): Promise<void>;
   run(command: string, user: string): Promise<Answer>;
   wake(): void;
-  /** For tests: drops the connection to the server. */
-  cut(): void;
   /** Asks the server to make everything durable. */
   commit(): void;
   /** The page has shown so many bytes of the terminals' output. */
@@ -31,9 +30,9 @@ export interface WorkerApi {
   endSession(id: string): Promise<boolean>;
   save(volume: string): Promise<Uint8Array<ArrayBuffer>>;
   restore(state: Uint8Array<ArrayBuffer>, volume: string): Promise<SavedSummary>;
-  saveToVolume(volume: string, uid: number): Promise<SavedSummary>;
-  findOnVolume(volume: string, uid: number): Promise<SavedSummary | null>;
-  restoreFromVolume(volume: string, uid: number): Promise<SavedSummary>;
+  saveToVolume(volume: string, who: Who): Promise<SavedSummary>;
+  findOnVolume(volume: string, who: Who): Promise<SavedSummary | null>;
+  restoreFromVolume(volume: string, who: Who): Promise<SavedSummary>;
 }
 
 export interface WorkerEvents {

@@ -14,19 +14,34 @@ export class RemoteMachine {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(e: Error): void }>();
   readonly #listeners = new Map<string, (value: never) => void>();
 
+  #hasSpoken = false;
+  #dead: Error | null = null;
+
+  /** `failed` is told of each failure; a worker that could not even start is dead. */
   constructor(
     private readonly worker: Worker,
-    private readonly failed: (error: Error) => void,
+    firstError: Promise<ErrorEvent>,
+    private readonly failed: (error: Error, isDead: boolean) => void,
   ) {
     worker.onmessage = (event: MessageEvent<Message>) => {
+      this.#hasSpoken = true;
       this.#onMessage(event.data);
     };
-    worker.onerror = (event) => {
-      const error = new Error(`The machine's worker failed: ${event.message || "no reason given"}`);
-      for (const waiting of this.#waiting.values()) waiting.reject(error);
-      this.#waiting.clear();
-      this.failed(error);
-    };
+    void firstError.then((event) => {
+      this.#onError(event);
+      worker.onerror = (later) => {
+        this.#onError(later);
+      };
+    });
+  }
+
+  #onError(event: ErrorEvent): void {
+    const why = event.message || "it could not be loaded";
+    const error = new Error(`The machine's worker has failed: ${why}`);
+    if (!this.#hasSpoken) this.#dead = error;
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+    this.failed(error, this.#dead !== null);
   }
 
   on<Name extends keyof WorkerEvents>(event: Name, listener: Listener<Name>): void {
@@ -37,6 +52,7 @@ export class RemoteMachine {
     method: Method,
     ...values: Parameters<WorkerApi[Method]>
   ): ReturnType<Remote[Method]> {
+    if (this.#dead) return Promise.reject(this.#dead) as ReturnType<Remote[Method]>;
     const id = this.#nextId++;
     const answer = new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
