@@ -54,6 +54,8 @@ class Client {
   /// instead of a Welcome: the next Hello asks for a new session, and all state is brought to it.
   void begin_anew();
 
+  /// All zero before the first Welcome.
+  [[nodiscard]] const SessionId& id() const { return id_; }
   [[nodiscard]] const Counts& counts() const { return counts_; }
   /// Requests without an answer.
   [[nodiscard]] std::size_t unanswered() const { return sent_.size() + queued_.size(); }

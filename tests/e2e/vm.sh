@@ -85,6 +85,18 @@ reach() {
 }
 until_true 30 reach || fail "nobody answers at the port"
 wait_for vm
+say "what the machine reaches"
+/usr/bin/python3 -c '
+import socket
+door = socket.create_server(("127.0.0.1", 0))
+print(door.getsockname()[1], flush=True)
+while True: door.accept()[0].sendall(b"welcome\n")' >"$work/door.port" &
+pids[door]=$!
+until_true 20 has_lines "$work/door.port" 1 || fail "nobody listens"
+visit="nc 10.0.2.2 $(cat "$work/door.port") </dev/null 2>/dev/null | head -1"
+expect "this machine's loopback" "$(machine --exec "$visit")" ""
+expect "... if that was asked for" "$(machine --network --exec "$visit")" welcome
+kill_hard door
 gives 125 "port cannot be had: ${url##*:}" "$vm" run --url "$url" --image "$IMAGE" \
   --forward "${url##*:}:7" --exec true
 
@@ -111,6 +123,26 @@ kill -KILL "$qemu"
 wait_for vm
 expect "the status" "$status" 125
 grep -q 'had not written yet is lost' "$work/vm.log" || fail "it does not say what is lost"
+
+# A reader who takes nothing holds up the command, and no signal.
+mkfifo "$work/unread"
+exec {unread}<>"$work/unread"
+begin --exec 'yes; echo never >/mnt/never' >"$work/unread" 2>"$work/vm.log"
+is_full() {  # is_full FD: the pipe takes no more
+  [ "$(/usr/bin/python3 -c 'import array, fcntl, sys, termios
+n = array.array("i", [0])
+fcntl.ioctl(int(sys.argv[1]), termios.FIONREAD, n)
+print(n[0])' "$1")" = 65536 ]
+}
+until_true 60 is_full "$unread" || fail "the pipe is not full"
+stop vm
+expect "the status" "$status" 143
+exec {unread}>&-
+expect "the status when the reader goes" \
+  "$(machine --exec yes 2>"$work/vm.log" | head -1; echo "${PIPESTATUS[0]}")" "$(printf 'y\n141')"
+expect "what a slow reader gets" \
+  "$(machine --exec 'seq 100000' | (until_true 60 is_full 0; sha256sum))" \
+  "$(seq 100000 | sha256sum)"
 
 say "a stop without the daemon"
 # Its last word is not synced, and cannot be: it says so, waits a while, and ends.

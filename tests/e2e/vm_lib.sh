@@ -9,8 +9,8 @@ fi
 . "$here/lib.sh" "$@"
 
 vm=$bin/cairn-vm
-export XDG_CACHE_HOME=$work/home
-mkdir "$work/mnt" "$XDG_CACHE_HOME"
+export XDG_CACHE_HOME=$work/home XDG_STATE_HOME=$work/state
+mkdir "$work/mnt" "$XDG_CACHE_HOME" "$XDG_STATE_HOME"
 volume=(--storage "file://$work/bucket" --cache-dir "$work/cache")
 url=
 expect() { [ "$2" = "$3" ] || fail "$1: '$2' and not '$3'"; }

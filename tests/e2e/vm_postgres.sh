@@ -99,10 +99,22 @@ expect "what the browser's machine finds" "$found" "$rows first true"
 database
 expect "and this one afterwards" "$(query "$counts")" "$rows first true"
 
-say "a machine that died, and the next one that waits for its lock"
+say "a machine that died: another user waits for its lock"
 kill_hard pg
-database --wait 60
+(XDG_STATE_HOME=$work/other exec_database --wait 60) >"$work/pg.out" 2>"$work/pg.log" &
+pids[pg]=$!
+until_true 180 started_or_ended || fail "no PostgreSQL"
 grep -q 'waiting for it' "$work/pg.log" || fail "it does not say that it waits"
+db=$(cat "$work/pg.out")
+expect "what it finds" "$(query "$counts")" "$rows first true"
+stop pg
+
+say "... and who has started it ends what it had"
+database
+kill_hard pg
+begin=$(now_ms)
+database
+say "started without a wait: $(($(now_ms) - begin)) ms"
 expect "what it finds" "$(query "$counts")" "$rows first true"
 stop pg
 

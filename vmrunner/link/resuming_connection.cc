@@ -69,7 +69,7 @@ void ResumingConnection::on_end(const WebSocket::End& end) {
   client_.on_disconnected();
   if (finished_) {
     stop();
-    return std::exchange(finished_, nullptr)();
+    return std::exchange(finished_, nullptr)(end.kind == WebSocket::End::Kind::kClosed);
   }
   if (end.close_code == kProtocolError) client_.begin_anew();
   events_.on_down(end);
@@ -93,10 +93,10 @@ Duration ResumingConnection::next_pause() {
   return pause / 2 + Duration(static_cast<Duration::rep>(random_.below(spread)));
 }
 
-void ResumingConnection::finish(std::function<void()> done) {
+void ResumingConnection::finish(std::function<void(bool told)> done) {
   if (!is_up()) {
     stop();
-    return done();
+    return done(false);
   }
   finished_ = std::move(done);
   client_.say_goodbye();

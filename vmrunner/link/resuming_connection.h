@@ -42,8 +42,9 @@ class ResumingConnection {
   Result<void> start();
   /// A whole 9P request. It waits here as long as there is no connection.
   void request(std::string message) { client_.request(std::move(message)); }
-  /// The session is not to be kept; `done` is called when the daemon knows, or does not answer.
-  void finish(std::function<void()> done);
+  /// The session is not to be kept; `done` is called when the daemon knows, or does not answer,
+  /// with which of the two.
+  void finish(std::function<void(bool told)> done);
   /// Tries no more; without a word to the daemon, which keeps the session for the grace time.
   void stop();
   /// As if the cable had been pulled, for tests.
@@ -68,7 +69,7 @@ class ResumingConnection {
   std::shared_ptr<WebSocket> socket_;
   boost::asio::steady_timer retry_;
   Duration pause_{};
-  std::function<void()> finished_;
+  std::function<void(bool)> finished_;
   bool stopped_ = false;
 };
 

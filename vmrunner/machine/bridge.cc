@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "fsd/base/bytes.h"
@@ -43,7 +44,7 @@ class Bridge::Session : public std::enable_shared_from_this<Session> {
       : owner_(owner),
         link_(owner.io_, owner.random_, owner.options_,
               {.reply = [this](std::string message) { answer(message); },
-               .on_up = owner.events_.on_up,
+               .on_up = [this] { on_up(); },
                .on_down = owner.events_.on_down}) {}
 
   Result<void> start() { return link_.start(); }
@@ -80,13 +81,23 @@ class Bridge::Session : public std::enable_shared_from_this<Session> {
   void finish() {
     detach();
     if (std::exchange(finishing_, true)) return;
-    link_.finish([self = shared_from_this()] {
+    link_.finish([self = shared_from_this()](bool told) {
+      if (told && self->record_) self->record_->forget();
       asio::post(self->owner_.io_, [self] { self->owner_.on_finished(self); });
     });
   }
   [[nodiscard]] const resume::Client& client() const { return link_.client(); }
 
  private:
+  void on_up() {
+    const resume::SessionId& id = link_.client().id();
+    if (id != recorded_) {  // by another name, the daemon does not know the one before any more
+      if (record_) record_->forget();
+      record_ = owner_.records_.keep(owner_.options_.socket.url.text(), id);
+      recorded_ = id;
+    }
+    owner_.events_.on_up();
+  }
   void answer(const std::string& message) {
     const auto header = p9::peek_header(as_bytes(message));
     if (!header) return;
@@ -113,12 +124,18 @@ class Bridge::Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<VhostDevice> device_;
   std::map<std::uint16_t, Virtqueue::Chain> waiting_;  // for a reply, by tag
   std::map<std::uint16_t, std::uint16_t> flushes_;     // tags of Tflush, and what they flush
+  resume::SessionId recorded_{};
+  std::optional<SessionRecords::Entry> record_;
   bool finishing_ = false;
 };
 
 Bridge::Bridge(asio::io_context& io, Random& random, ResumingConnection::Options options,
-               Events events)
-    : io_(io), random_(random), options_(std::move(options)), events_(std::move(events)) {}
+               const SessionRecords& records, Events events)
+    : io_(io),
+      random_(random),
+      options_(std::move(options)),
+      records_(records),
+      events_(std::move(events)) {}
 
 Bridge::~Bridge() = default;
 

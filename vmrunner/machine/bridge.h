@@ -6,13 +6,15 @@
 #include <string>
 
 #include "vmrunner/link/resuming_connection.h"
+#include "vmrunner/link/session_records.h"
 #include "vmrunner/machine/guest_memory.h"
 #include "vmrunner/machine/vhost_device.h"
 
 namespace cairn::vm {
 
 /// What the guest's kernel speaks 9P to: a virtio device of ours, whose requests go to the daemon
-/// as they are. Each mount becomes a session with it. Lifetime: finish() should have ended first.
+/// as they are. Each mount becomes a session with it, which is recorded as long as the daemon has
+/// it. Lifetime: finish() should have ended first; the records outlive it.
 /// Threads: that of the io_context.
 class Bridge {
  public:
@@ -21,7 +23,7 @@ class Bridge {
     std::function<void(const WebSocket::End&)> on_down;
   };
   Bridge(boost::asio::io_context& io, Random& random, ResumingConnection::Options options,
-         Events events);
+         const SessionRecords& records, Events events);
   ~Bridge();
   Bridge(const Bridge&) = delete;
   Bridge& operator=(const Bridge&) = delete;
@@ -54,6 +56,7 @@ class Bridge {
   boost::asio::io_context& io_;
   Random& random_;
   const ResumingConnection::Options options_;
+  const SessionRecords& records_;
   const Events events_;
   std::shared_ptr<VhostDevice> device_;
   std::set<std::shared_ptr<Session>> sessions_;

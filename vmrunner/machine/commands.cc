@@ -26,8 +26,8 @@ struct Arguments {
   unsigned wait_s = 0;
 };
 
-int say(const Error& error) {
-  std::fprintf(stderr, "cairn-vm: %s\n", error.message().c_str());
+int give_up(const Error& error) {
+  say(error.message());
   return kRunnerFailed;
 }
 
@@ -43,8 +43,8 @@ Result<RunOptions> complete(const Arguments& arguments) {
     const bool any = forward.host == 0;
     TRY(forward.host, find_free_port(forward.host));
     if (any) {
-      Terminal::say("port " + std::to_string(forward.host) + " is the machine's " +
-                    std::to_string(forward.guest));
+      say("port " + std::to_string(forward.host) + " is the machine's " +
+          std::to_string(forward.guest));
     }
     options.forwards.push_back(forward);
   }
@@ -54,23 +54,24 @@ Result<RunOptions> complete(const Arguments& arguments) {
   }
   if (arguments.accelerator == "kvm") options.accelerator = Accelerator::kKvm;
   if (arguments.accelerator == "tcg") options.accelerator = Accelerator::kTcg;
+  options.sessions = SessionRecords::default_directory();
   options.as_root = arguments.user.empty() ? geteuid() == 0 : arguments.user == "root";
   return options;
 }
 
 int run(const RunOptions& options) {
   const auto image = GuestImage::open(options.image);
-  if (!image) return say(image.error());
+  if (!image) return give_up(image.error());
   const auto qemu = find_qemu();
-  if (!qemu) return say(qemu.error());
+  if (!qemu) return give_up(qemu.error());
   Machine machine(options, *image, *qemu);
   const auto status = machine.run();
-  return status ? *status : say(status.error());
+  return status ? *status : give_up(status.error());
 }
 
 int run(const Arguments& arguments, bool has_command) {
   auto options = complete(arguments);
-  if (!options) return say(options.error());
+  if (!options) return give_up(options.error());
   if (has_command) options->command = arguments.command;
   return run(*options);
 }
@@ -114,11 +115,10 @@ Result<RunOptions> postgres_options(const Arguments& arguments) {
 /// Up to the signal that ends it, or the end of the database.
 int postgres(const Arguments& arguments) {
   const auto options = postgres_options(arguments);
-  if (!options) return say(options.error());
+  if (!options) return give_up(options.error());
   const int status = run(*options);
   if (status == kServerEnded) {
-    Terminal::say(
-        "the server has ended by itself; the end of its log says why (logfile, in the "
+    say("the server has ended by itself; the end of its log says why (logfile, in the "
         "directory of the cluster)");
   }
   return status;
@@ -126,7 +126,7 @@ int postgres(const Arguments& arguments) {
 
 int image_info(const std::string& directory) {
   const auto image = GuestImage::open(directory);
-  if (!image) return say(image.error());
+  if (!image) return give_up(image.error());
   std::printf("%s: a machine of %u MiB\n", image->directory().c_str(), image->memory_mib());
   for (const auto& [name, file] : image->files()) {
     std::printf("%12llu  %s\n", static_cast<unsigned long long>(file.size), name.c_str());
@@ -144,8 +144,8 @@ int image_info(const std::string& directory) {
 
 int image_verify(const std::string& directory) {
   const auto image = GuestImage::open(directory);
-  if (!image) return say(image.error());
-  if (const auto verified = image->verify(); !verified) return say(verified.error());
+  if (!image) return give_up(image.error());
+  if (const auto verified = image->verify(); !verified) return give_up(verified.error());
   std::printf("%s: all %zu files are as the manifest says\n", image->directory().c_str(),
               image->files().size());
   return 0;
@@ -163,8 +163,8 @@ int image_build(const std::vector<std::string>& arguments) {
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   execv(pointers[0], pointers.data());
-  return say(system_error(errno, "an image is built in the source tree, by vmrunner/guest/build.sh",
-                          recipe.string()));
+  return give_up(system_error(
+      errno, "an image is built in the source tree, by vmrunner/guest/build.sh", recipe.string()));
 }
 
 void add_machine_options(CLI::App& app, Arguments& arguments) {
@@ -181,6 +181,8 @@ void add_machine_options(CLI::App& app, Arguments& arguments) {
       ->check(CLI::IsMember({"auto", "kvm", "tcg"}));
   app.add_option("--forward", arguments.forwards,
                  "HOST-PORT:GUEST-PORT, on this machine's loopback; 0: any free one; repeatable");
+  app.add_flag("--network", run.open_network,
+               "lets the machine reach what this one does, and this one's loopback at 10.0.2.2");
   app.add_option("--env", arguments.environment, "NAME=VALUE for the command; repeatable");
   app.add_option("--cache", run.cache, "the guest's: none, mmap or loose (default mmap)")
       ->check(CLI::IsMember({"none", "mmap", "loose"}));

@@ -1,7 +1,5 @@
 // Of a Machine, what it says to the guest's first process, and what comes from there.
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <chrono>
 
@@ -34,20 +32,6 @@ std::int64_t wall_clock_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
 }
 
-/// The command's own streams go over ports of bytes, which no terminal changes.
-std::string script_of(const RunOptions& options) {
-  std::string inner = "cd /mnt 2>/dev/null; ";
-  for (const auto& [name, value] : options.environment) {
-    inner += "export " + name + "=" + shell_word(value) + "; ";
-  }
-  inner += *options.command;
-  std::string script = "p=$(echo /dev/vport*p2); p=${p%2}; exec >${p}2 2>${p}3 <";
-  script += options.stdin_too ? "${p}4" : "/dev/null";
-  script += "; exec ";
-  script += options.as_root ? "env HOME=/root sh -c " : "su user -c ";
-  return script + shell_word(inner);
-}
-
 }  // namespace
 
 void Machine::on_control(std::string_view bytes) {
@@ -75,7 +59,7 @@ void Machine::on_event(const GuestMessage& event) {
   if (event.event == "ready") {
     if (std::exchange(ready_, true)) return;  // the timer may be another one by now
     timer_.cancel();
-    start_guest();
+    if (!ender_) start_guest();
   } else if (event.event == "poweroff" || (event.event == "reboot" && leaving_)) {
     // All is written and unmounted: nothing is gained by waiting for the machine's own end.
     leaving_ = true;
@@ -89,7 +73,7 @@ void Machine::on_event(const GuestMessage& event) {
   } else if (event.event == "shell") {
     if (terminal_ && event.terminal == 0) leave(static_cast<int>(event.status));
   } else if (event.event == "told") {
-    if (is_interactive()) Terminal::say(event.text);
+    if (is_interactive()) say(event.text);
   } else {
     files_.on_event(event);
   }
@@ -105,7 +89,7 @@ void Machine::start_guest() {
   if (leaving_) return;
   std::array<std::uint8_t, kSeedBytes> seed{};
   random_->fill(seed);
-  const auto [columns, rows] = Terminal::size();
+  const auto [columns, rows] = Terminal::size(streams_);
   Values values = {{"time", std::to_string(wall_clock_ms())},
                    {"seed", to_hex(seed)},
                    {"uid", std::to_string(options_.uid)},
@@ -120,50 +104,9 @@ void Machine::start_guest() {
     if (!answer.ok && !is_interactive()) {
       return fail(guest_error("the guest cannot mount the volume", answer.error));
     }
-    if (!answer.ok) Terminal::say("the guest cannot mount the volume: " + answer.error);
-    if (options_.command) return run_command();
-    if (Terminal::is_one()) Terminal::say("Ctrl-], or the end of the shell, stops the machine");
-    terminal_ = std::make_unique<Terminal>(
-        io_,
-        Terminal::Events{
-            .typed = [this](std::string bytes) { ports_[kTerminalPort]->send(std::move(bytes)); },
-            .left = [this] { leaving_ ? stop_at_once() : leave(0); },
-            .ended = [this] { leave(0); }});
-    terminal_->begin();
+    if (!answer.ok) say("the guest cannot mount the volume: " + answer.error);
+    options_.command ? run_command() : open_terminal();
   });
-}
-
-void Machine::run_command() {
-  const std::string script = script_of(options_);
-  const Values values = {{"command", script}, {"user", "root"}};
-  if (encode_command(next_id_, "run", values).size() > kCommandBytesMax) {
-    return fail(guest_error("the command is too long", "put it into a file of the volume"));
-  }
-  command("run", values, [this](const GuestMessage& answer) { on_command_end(answer); });
-  if (!options_.stdin_too) return;
-  input_.assign(dup(STDIN_FILENO));
-  feed_input();
-}
-
-void Machine::feed_input() {
-  input_.async_read_some(boost::asio::buffer(input_bytes_),
-                         [this](const boost::system::error_code& error, std::size_t count) {
-                           Port& port = *ports_[kInPort];
-                           if (error) return port.end_of_input();
-                           port.send(input_bytes_.substr(0, count), [this] { feed_input(); });
-                         });
-}
-
-void Machine::on_output(int fd, std::string_view bytes) {
-  if (!write_out(fd, bytes)) leave(128 + SIGPIPE);
-}
-
-void Machine::on_command_end(const GuestMessage& answer) {
-  if (!answer.ok) return fail(guest_error("the command cannot be run", answer.error));
-  ports_[kOutPort]->drain();
-  ports_[kErrPort]->drain();
-  on_output(STDERR_FILENO, answer.output);  // of the shell itself
-  leave(static_cast<int>(answer.status));
 }
 
 }  // namespace cairn::vm

@@ -21,13 +21,6 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr auto kKvmBootMax = std::chrono::seconds(4);
-constexpr auto kBootMax = std::chrono::seconds(90);
-constexpr auto kDownMax = std::chrono::seconds(45);
-constexpr auto kSlowAfter = std::chrono::seconds(2);
-constexpr auto kAwayAfter = std::chrono::seconds(2);
-/// How long a machine that is to stop waits for a daemon that is away.
-constexpr auto kAwayMax = std::chrono::seconds(5);
 constexpr std::size_t kLastWords = 600;
 constexpr std::size_t kInputBytes = 64U << 10;
 
@@ -57,15 +50,19 @@ std::string tail_of(const std::string& file) {
 
 }  // namespace
 
-Machine::Machine(const RunOptions& options, const GuestImage& image, std::string qemu)
+Machine::Machine(const RunOptions& options, const GuestImage& image, std::string qemu,
+                 Streams streams, const Patience& patience)
     : options_(options),
       image_(image),
       qemu_(std::move(qemu)),
+      streams_(streams),
+      patience_(patience),
       random_(std::make_unique<SystemRandom>()),
+      records_(options.sessions),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       timer_(io_),
       away_(io_),
-      input_(io_),
+      silence_(io_),
       input_bytes_(kInputBytes, '\0'),
       files_(image,
              {.send = [this](std::string bytes) { ports_[kControlPort]->send(std::move(bytes)); },
@@ -104,8 +101,11 @@ Result<void> Machine::begin() {
     const std::string name = std::exchange(directory_, "");
     return system_error(errno, "no directory can be made", name);
   }
+  make_outputs();
+  const auto link = link_options(options_);
+  end_left_sessions(link.socket);
   bridge_ = std::make_unique<Bridge>(
-      io_, *random_, link_options(options_),
+      io_, *random_, link, records_,
       Bridge::Events{.on_up = [this] { on_up(); },
                      .on_down = [this](const WebSocket::End& end) { on_down(end); }});
   TRY_OK(bridge_->start());
@@ -116,6 +116,20 @@ Result<void> Machine::begin() {
   return boot(kvm ? Accelerator::kKvm : Accelerator::kTcg);
 }
 
+/// The guest waits with its mount until they are: it may want what they have locked.
+void Machine::end_left_sessions(const WebSocket::Options& socket) {
+  auto left = records_.find_left(options_.url);
+  if (left.empty()) return;
+  const auto done = [this] {
+    ender_.reset();
+    if (ready_ && !ending_) start_guest();
+  };
+  ender_ = std::make_unique<SessionEnder>(
+      io_, SessionEnder::Options{.socket = socket, .answer_max = patience_.left}, std::move(left),
+      done);
+  ender_->start();
+}
+
 void Machine::make_ports() {
   const auto make = [this](std::size_t port, Port::OnData on_data) {
     const std::string path = directory_ + "/" + kPorts[port];
@@ -124,13 +138,10 @@ void Machine::make_ports() {
     ports_[port] = std::make_shared<Port>(io_, path, std::move(on_data));
     ports_[port]->begin();
   };
-  make(kTerminalPort, [this](std::string_view bytes) {
-    // The next shell's greeting is nobody's any more.
-    if (is_interactive() && !leaving_) on_output(STDOUT_FILENO, bytes);
-  });
+  make(kTerminalPort, [this](std::string_view bytes) { on_terminal_output(bytes); });
   make(kControlPort, [this](std::string_view bytes) { on_control(bytes); });
-  make(kOutPort, [this](std::string_view bytes) { on_output(STDOUT_FILENO, bytes); });
-  make(kErrPort, [this](std::string_view bytes) { on_output(STDERR_FILENO, bytes); });
+  make(kOutPort, [this](std::string_view bytes) { on_command_output(kOutPort, bytes); });
+  make(kErrPort, [this](std::string_view bytes) { on_command_output(kErrPort, bytes); });
   make(kInPort, [](std::string_view) {});
 }
 
@@ -149,7 +160,7 @@ Result<void> Machine::boot(Accelerator accelerator) {
                  directory_ + "/qemu.log", memory_.file()));
   const bool probing =
       accelerator == Accelerator::kKvm && options_.accelerator == Accelerator::kAuto;
-  timer_.expires_after(probing ? Duration(kKvmBootMax) : Duration(kBootMax));
+  timer_.expires_after(probing ? patience_.kvm_boot : patience_.boot);
   timer_.async_wait([this](const error_code& error) {
     if (!error) on_boot_timeout();
   });
@@ -169,7 +180,7 @@ void Machine::on_boot_timeout() {
     return fail(Error(std::error_code(EIO, std::generic_category()), "the guest does not start",
                       last_words()));
   }
-  Terminal::say("KVM does not boot the guest here; QEMU emulates it instead (--accel tcg)");
+  say("KVM does not boot the guest here; QEMU emulates it instead (--accel tcg)");
   KvmMemory().remember_no();
   if (const auto booted = boot(Accelerator::kTcg); !booted) fail(booted.error());
 }
@@ -181,18 +192,14 @@ void Machine::on_signal(int number) {
       on_qemu_end();
     }
   } else if (number == SIGWINCH) {
-    const auto [columns, rows] = Terminal::size();
+    const auto [columns, rows] = Terminal::size(streams_);
     if (ready_ && is_interactive()) {
       command(
           "size",
           {{"terminal", "0"}, {"cols", std::to_string(columns)}, {"rows", std::to_string(rows)}});
     }
-  } else if (number == SIGHUP && leaving_) {
-    // The terminal is gone, which its input has told already.
-  } else if (number != 0 && leaving_) {
-    stop_at_once();
   } else if (number != 0) {
-    leave(is_interactive() ? 0 : 128 + number);
+    stop_by(number);
   }
   signals_.async_wait([this](const error_code& error, int next) {
     if (!error) on_signal(next);
@@ -222,71 +229,10 @@ std::string Machine::last_words() const {
   return qemu.empty() ? tail_of(directory_ + "/serial.log") : qemu;
 }
 
-void Machine::leave(int status) {
-  if (std::exchange(leaving_, true)) return;
-  status_ = status;
-  if (!ready_ || again_) {  // there is nothing that could be written, or all has been
-    take_down_qemu();
-    return end();
-  }
-  timer_.expires_after(kSlowAfter);
-  timer_.async_wait([this](const error_code& error) {
-    if (!error) on_slow_end();
-  });
-  if (was_up_ && !is_up_) wait_for_daemon();
-  command("poweroff", {});
-}
-
-void Machine::on_slow_end() {
-  if (is_up_) Terminal::say("the machine stops; asked once more, it stops at once");
-  timer_.expires_after(kDownMax - kSlowAfter);
-  timer_.async_wait([this](const error_code& error) {
-    if (error) return;
-    fail(Error(std::error_code(EIO, std::generic_category()),
-               "the guest did not stop in time; what it had not written yet is lost",
-               options_.url));
-  });
-}
-
-/// Without the daemon nothing can be synced: a stop waits for it, but not for ever.
-void Machine::wait_for_daemon() {
-  Terminal::say(
-      "the daemon is away; the machine waits " + std::to_string(kAwayMax.count()) +
-      " s for it, so that what is not synced yet can be; asked once more, it stops at once");
-  away_.expires_after(kAwayMax);
-  away_.async_wait([this](const error_code& error) {
-    if (error) return;
-    fail(Error(std::error_code(EIO, std::generic_category()),
-               "the daemon is away, and what the guest had not synced yet is lost", options_.url));
-  });
-}
-
-void Machine::stop_at_once() {
-  fail(Error(std::error_code(EINTR, std::generic_category()),
-             "stopped at once; what the guest had not written yet is lost"));
-}
-
-void Machine::fail(const Error& error) {
-  if (!failure_ && !ending_) failure_ = error;
-  take_down_qemu();
-  end();
-}
-
-void Machine::end() {
-  if (std::exchange(ending_, true)) return;
-  timer_.cancel();
-  away_.cancel();
-  if (const auto lost = bridge_->counts().lost; lost > 0) {
-    Terminal::say(std::to_string(lost) +
-                  " changes were undone by a crash of the daemon and could not be done again");
-  }
-  bridge_->finish([this] { io_.stop(); });
-}
-
 void Machine::on_up() {
   was_up_ = is_up_ = true;
   away_.cancel();
-  if (std::exchange(said_away_, false) && is_interactive()) Terminal::say("the daemon is back");
+  if (std::exchange(said_away_, false) && is_interactive()) say("the daemon is back");
 }
 
 void Machine::on_down(const WebSocket::End& end) {
@@ -297,7 +243,7 @@ void Machine::on_down(const WebSocket::End& end) {
   }
   if (!std::exchange(is_up_, false)) return;
   if (leaving_) return wait_for_daemon();
-  away_.expires_after(kAwayAfter);
+  away_.expires_after(patience_.away);
   away_.async_wait([this](const error_code& error) {
     if (!error) say_if_away();
   });
@@ -307,7 +253,7 @@ void Machine::on_down(const WebSocket::End& end) {
 void Machine::say_if_away() {
   if (is_up_) return;
   said_away_ = true;
-  Terminal::say("the daemon is away; the machine waits for it");
+  say("the daemon is away; the machine waits for it");
 }
 
 }  // namespace cairn::vm

@@ -25,6 +25,7 @@ void Port::begin() {
     if (error) return;
     self->acceptor_.close();
     self->socket_ = std::move(socket);
+    self->socket_.non_blocking(true);
     self->connected_ = true;
     self->read_on();
     self->write_on();
@@ -42,13 +43,29 @@ void Port::end_of_input() {
   write_on();
 }
 
+/// Nothing is taken out before it is given to on_data: drain() may come between.
 void Port::read_on() {
-  socket_.async_read_some(asio::buffer(incoming_),
-                          [self = shared_from_this()](const error_code& error, std::size_t count) {
-                            if (error) return;
-                            self->on_data_(std::string_view(self->incoming_).substr(0, count));
-                            if (self->socket_.is_open()) self->read_on();
-                          });
+  if (!connected_ || reading_ || paused_) return;
+  reading_ = true;
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    self->reading_ = false;
+    if (error || self->paused_) return;
+    if (self->read_some() && self->socket_.is_open()) self->read_on();
+  });
+}
+
+/// False: nothing will come any more.
+bool Port::read_some() {
+  error_code error;
+  const std::size_t count = socket_.read_some(asio::buffer(incoming_), error);
+  if (error == asio::error::would_block) return true;
+  if (error || count == 0) return false;
+  on_data_(std::string_view(incoming_).substr(0, count));
+  return true;
+}
+
+void Port::resume() {
+  if (std::exchange(paused_, false) && socket_.is_open()) read_on();
 }
 
 void Port::write_on() {
@@ -73,14 +90,9 @@ void Port::write_on() {
 }
 
 void Port::drain() {
-  if (!connected_) return;
-  error_code error;
-  socket_.non_blocking(true, error);
-  std::string piece(kReadBytes, '\0');
-  for (;;) {
-    const std::size_t count = socket_.read_some(asio::buffer(piece), error);
-    if (error || count == 0) return;
-    on_data_(std::string_view(piece).substr(0, count));
+  error_code closed;
+  while (connected_ && !paused_ && socket_.available(closed) > 0) {
+    if (!read_some()) return;
   }
 }
 

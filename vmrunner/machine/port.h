@@ -21,8 +21,12 @@ class Port : public std::enable_shared_from_this<Port> {
   void send(std::string bytes, std::function<void()> on_sent = {});
   /// After what was sent: a reader in the guest finds the end.
   void end_of_input();
-  /// What has come and was not read yet is given to on_data on the spot.
+  /// What has come and was not read yet is given to on_data on the spot, unless it pauses.
   void drain();
+  /// Nothing is read until resume(): QEMU holds up what the guest sends there, or, of a console,
+  /// drops it.
+  void pause() { paused_ = true; }
+  void resume();
   void close();
   /// What was sent and QEMU has not taken yet.
   [[nodiscard]] std::size_t unsent_bytes() const { return unsent_bytes_; }
@@ -30,6 +34,7 @@ class Port : public std::enable_shared_from_this<Port> {
  private:
   using Socket = boost::asio::local::stream_protocol::socket;
   void read_on();
+  [[nodiscard]] bool read_some();
   void write_on();
 
   boost::asio::local::stream_protocol::acceptor acceptor_;
@@ -43,7 +48,9 @@ class Port : public std::enable_shared_from_this<Port> {
   std::deque<Piece> outgoing_;
   std::size_t unsent_bytes_ = 0;
   bool connected_ = false;
+  bool reading_ = false;
   bool writing_ = false;
+  bool paused_ = false;
   bool ends_ = false;
 };
 

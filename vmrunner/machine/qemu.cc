@@ -23,6 +23,7 @@ constexpr rlim_t kFileBytesMax = 16U << 20;
 
 std::string network(const RunOptions& options) {
   std::string out = "user,id=n0,ipv6=off";
+  if (!options.open_network) out += ",restrict=on";  // which the forwards pass
   for (const PortForward& forward : options.forwards) {
     out += std::string(",hostfwd=tcp:") + kLoopback + ":" + std::to_string(forward.host) +
            "-:" + std::to_string(forward.guest);

@@ -28,6 +28,7 @@ struct RunOptions {
   unsigned memory_mib = 128;
   Accelerator accelerator = Accelerator::kAuto;
   std::vector<PortForward> forwards;
+  bool open_network = false;           // reaches what this machine does, and this machine
   std::optional<std::string> command;  // none: a terminal
   std::vector<std::pair<std::string, std::string>> environment;
   bool stdin_too = false;
@@ -36,6 +37,7 @@ struct RunOptions {
   std::string cache = "mmap";
   std::uint32_t uid = 1000;
   std::uint32_t gid = 1000;
+  std::string sessions;  // the directory of this user's records of sessions; empty: none are kept
 };
 
 /// "8080:80", or "5432" for the same on both sides; host port 0 is any free one. Fails with:

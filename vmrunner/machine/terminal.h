@@ -2,9 +2,12 @@
 
 #include <termios.h>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <string>
+#include <string_view>
+
+#include "vmrunner/machine/shared_fd.h"
+#include "vmrunner/machine/streams.h"
 
 namespace cairn::vm {
 
@@ -13,37 +16,37 @@ namespace cairn::vm {
 class Terminal {
  public:
   struct Events {
-    std::function<void(std::string bytes)> typed;
-    std::function<void()> left;   // Ctrl-], each time
-    std::function<void()> ended;  // no more input will come
+    /// If it is no terminal, nothing more is read until read_on().
+    std::function<void(std::string bytes, bool is_terminal)> typed;
+    std::function<void(std::string_view bytes)> show;
+    std::function<void()> left;  // Ctrl-], each time
+    /// No more input will come: the terminal is gone, or a file is at its end.
+    std::function<void(bool is_terminal)> ended;
   };
   struct Size {
     unsigned columns = 80;
     unsigned rows = 24;
   };
-  Terminal(boost::asio::io_context& io, Events events);
+  /// Throws boost::system::system_error if the system has no descriptor left.
+  Terminal(boost::asio::io_context& io, const Streams& streams, Events events);
   ~Terminal();
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
   void begin();
-  /// On a line of its own, whatever the guest has left there.
-  static void say(const std::string& text);
-  [[nodiscard]] static Size size();
-  [[nodiscard]] static bool is_one();
+  void read_on();
+  [[nodiscard]] static Size size(const Streams& streams);
+  [[nodiscard]] static bool is_one(const Streams& streams);
 
  private:
-  void read_on();
+  void on_input();
 
-  boost::asio::posix::stream_descriptor input_;
+  const Streams streams_;
+  SharedFd input_;
   const Events events_;
   std::string bytes_;
   bool raw_ = false;
   termios before_{};
 };
-
-/// All of it, to a descriptor of ours that may be a pipe, a file or a terminal; false: nobody
-/// reads.
-bool write_out(int fd, std::string_view bytes);
 
 }  // namespace cairn::vm

@@ -100,7 +100,7 @@ void Caller::walk(std::uint32_t fid, std::uint32_t newfid, const std::vector<std
 
 void Caller::finish() {
   bool done = false;
-  link_->finish([&done] { done = true; });
+  link_->finish([&done](bool) { done = true; });
   run_until([&done] { return done; });
 }
 

@@ -29,7 +29,7 @@ class BridgeTest : public GuestSide {
     ResumingConnection::Options options;
     options.socket.url = *SocketUrl::parse("ws://127.0.0.1:1/");
     options.retry_first = options.retry_max = std::chrono::hours(1);
-    bridge.emplace(io, random, options,
+    bridge.emplace(io, random, options, records,
                    Bridge::Events{.on_up = [] {}, .on_down = [](const WebSocket::End&) {}});
     ASSERT_TRUE(bridge->start());
     bridge->plug(directory + "/socket", memory);
@@ -77,6 +77,7 @@ class BridgeTest : public GuestSide {
   }
 
   NoRandom random;
+  const SessionRecords records{""};
   std::optional<Bridge> bridge;
 };
 

@@ -82,12 +82,22 @@ TEST_F(GuestImageTest, QemuGetsWhatWasAskedFor) {
   };
   EXPECT_TRUE(has("256"));
   EXPECT_TRUE(
-      has("user,id=n0,ipv6=off,hostfwd=tcp:127.0.0.1:8080-:80,"
+      has("user,id=n0,ipv6=off,restrict=on,hostfwd=tcp:127.0.0.1:8080-:80,"
           "hostfwd=tcp:127.0.0.1:5433-:5432"));
   EXPECT_TRUE(has("console=ttyS0 cairn.control=hvc1 cairn.terminals=hvc0"));
   EXPECT_TRUE(has("socket,id=in,path=/d/in"));
   EXPECT_TRUE(has("pc,memory-backend=ram,accel=tcg"));
   EXPECT_TRUE(has("memory-backend-file,id=ram,share=on,size=256M,mem-path=/m"));
+}
+
+TEST_F(GuestImageTest, TheMachineReachesNobodyUnlessThatWasAskedFor) {
+  const auto network = [this](const RunOptions& options) {
+    const auto arguments = qemu_arguments("qemu", *GuestImage::open(directory), options,
+                                          Accelerator::kTcg, "/d", "/m");
+    return *std::next(std::ranges::find(arguments, "-netdev"));
+  };
+  EXPECT_EQ(network({}), "user,id=n0,ipv6=off,restrict=on");
+  EXPECT_EQ(network({.open_network = true}), "user,id=n0,ipv6=off");
 }
 
 }  // namespace
