@@ -7,6 +7,8 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 
+/** A name that browsers do not take for this machine: they have less for plain HTTP from there. */
+export const REMOTE_NAME = "cairn.test";
 const READY = / ready web http:\/\/127\.0\.0\.1:(\d+)/;
 const START_MS = 60_000;
 
@@ -95,6 +97,7 @@ export class Daemon {
     daemon.relay = await Relay.listen();
     daemon.relay.isProxy = isProxied;
     daemon.url = `http://127.0.0.1:${daemon.relay.port}`;
+    daemon.remoteUrl = `http://${REMOTE_NAME}:${daemon.relay.port}`;
     daemon.config = path.join(daemon.work, "cairn.toml");
     const guest = process.env.CAIRN_GUEST_OUT; // another image than that of build/guest
     daemon.cache = path.join(daemon.work, "cache");
@@ -103,7 +106,7 @@ export class Daemon {
 dir = "${daemon.cache}"
 [servers.webui]
 addresses = ["127.0.0.1:0"]
-hosts = ["127.0.0.1:${daemon.relay.port}"]
+hosts = ["127.0.0.1:${daemon.relay.port}", "${REMOTE_NAME}:${daemon.relay.port}"]
 ${guest ? `vm_dir = "${guest}"` : ""}
 ${settings}
 `;

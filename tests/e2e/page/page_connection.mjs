@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
-import { shows } from "./browser.mjs";
-import { onMount, picture, sh, sha256, shell, world } from "./world.mjs";
+import { Browser, prompt, shows } from "./browser.mjs";
+import { REMOTE_NAME } from "./daemon.mjs";
+import { button, onMount, picture, sh, sha256, shell, world } from "./world.mjs";
 
 test("connections that are cut and a daemon that is killed are survived", async () => {
   const page = await shell();
@@ -14,8 +15,7 @@ test("connections that are cut and a daemon that is killed are survived", async 
   const connected = page.getByText("Connected", { exact: true });
   for (let i = 0; i < 10; ++i) {
     world.daemon.relay.cut();
-    await page.waitForTimeout(50);
-    await connected.waitFor();
+    await page.getByText(`resumed ${i + 1}×`).waitFor();
   }
   await picture(page, "resumed");
   await world.daemon.restart("SIGKILL");
@@ -31,4 +31,36 @@ test("connections that are cut and a daemon that is killed are survived", async 
     assert.ok(sums.replaceAll("\n", "").includes(sum), `dd.${i}`);
   }
   assert.equal(await page.getByText("could not be brought back").count(), 0);
+});
+
+/** What a tab had locked is free for the next one of the same browser, whatever became of the daemon. */
+async function locksAreFree(browser, url, name) {
+  const page = await browser.open(url);
+  await shows(page, prompt);
+  await sh(page, `(setsid flock -n /mnt/${name} sleep 1000 </dev/null >/dev/null 2>&1 &)`);
+  await sh(page, `until ! flock -n /mnt/${name} true; do sleep 0.1; done`);
+  await page.close();
+  await world.daemon.restart("SIGKILL");
+  const later = await browser.open(url);
+  await shows(later, prompt);
+  // Much less than the daemon's grace time.
+  await sh(later, `until flock -n /mnt/${name} true; do sleep 0.1; done`, { ms: 30_000 });
+  // Its session would be waited for after the next crash.
+  await button(later, "Stop").click();
+  await later.getByRole("heading", { name: "The machine is switched off" }).waitFor();
+  return later;
+}
+
+test("what a closed tab had locked is free for the next one, also after a crash", async () => {
+  await locksAreFree(world.browser, world.daemon.url, "locked-here");
+});
+
+test("... and where the page comes over plain HTTP from another machine", async () => {
+  const browser = await Browser.start([`--host-resolver-rules=MAP ${REMOTE_NAME} 127.0.0.1`]);
+  try {
+    const page = await locksAreFree(browser, world.daemon.remoteUrl, "locked-there");
+    assert.equal(await page.evaluate(() => "locks" in navigator), false);
+  } finally {
+    await browser.stop();
+  }
 });

@@ -81,12 +81,43 @@ test("a flood of output neither freezes the page nor fills its memory", async ()
   await sh(page, "clear; echo fine");
 });
 
+test("a hidden tab takes in its output as fast as one that is seen", async () => {
+  const page = await world.browser.context.newPage();
+  // As browsers do it for pages that are not seen: timers once a second.
+  await page.addInitScript(() => {
+    const later = window.setTimeout.bind(window);
+    window.setTimeout = (handler, ms = 0, ...values) => {
+      const isHidden = document.visibilityState === "hidden";
+      return later(handler, isHidden ? Math.max(ms, 1000) : ms, ...values);
+    };
+    let state = "visible";
+    Object.defineProperty(document, "visibilityState", { get: () => state });
+    window.hideTab = (isHidden) => (state = isHidden ? "hidden" : "visible");
+  });
+  Object.assign(page, { problems: [] });
+  await page.goto(world.daemon.url);
+  await shows(page, prompt);
+  const flood = "clear; yes 'thirty characters on each line' | head -n 100000; echo; echo over-$((1 + 1))";
+  const seconds = async (isHidden) => {
+    await page.evaluate((hidden) => window.hideTab(hidden), isHidden);
+    const begun = performance.now();
+    await page.keyboard.type(`${flood}\n`);
+    await page.waitForFunction(() => document.querySelector("#panel-0 .xterm-rows").textContent.includes("over-2"));
+    return (performance.now() - begun) / 1000;
+  };
+  const seen = await seconds(false);
+  const hidden = await seconds(true);
+  assert.ok(hidden < 2 * seen + 5, `hidden ${hidden} s, seen ${seen} s`);
+});
+
 test("it boots cold, restarts, stops, and starts again", async () => {
   const page = await shell("?boot=true");
-  await sh(page, "echo on >/run/note 2>/dev/null; true");
+  await sh(page, "echo on >/tmp/note");
   await button(page, "Restart").click();
-  await button(page, "Stop").waitFor({ timeout: 60_000 });
+  await page.getByText("Machine: Stopping").waitFor();
+  await page.getByText("Machine: Running").waitFor({ timeout: 60_000 });
   await shows(page, prompt);
+  await sh(page, "! ls /tmp/note");
   await button(page, "Stop").click();
   await page.getByRole("heading", { name: "The machine is switched off" }).waitFor();
   await picture(page, "off");
@@ -101,8 +132,22 @@ test("it is usable without eyes or a mouse, in light and in dark", async () => {
     assert.deepEqual(violations, [], where);
   };
   await check("light");
+  const focused = () => page.evaluate(() => document.activeElement.textContent);
   await page.keyboard.press("F6");
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), "PostgreSQL");
+  assert.equal(await focused(), "PostgreSQL");
+  await page.getByRole("tab", { name: "Terminal 1" }).focus();
+  for (const name of ["Terminal 2", "Terminal 3", "Terminal 1"]) {
+    await page.keyboard.press("ArrowRight");
+    await page.getByRole("tab", { name, selected: true }).waitFor();
+    assert.equal(await focused(), name);
+  }
+  await page.keyboard.press("Enter");
+  await sh(page, "echo typed");
+  // A dialog's button gives the keyboard to the terminal.
+  await button(page, "Save & restore").click();
+  await button(page, "Keep").click();
+  await page.getByText("kept in this tab").waitFor();
+  await sh(page, "echo typed again");
   await button(page, "Settings").click();
   await check("settings");
   await page.getByLabel("Colours").selectOption("dark");
