@@ -36,6 +36,21 @@ say "the terminal"
 /usr/bin/python3 "$here/vm_terminal.py" "$vm" run --url "$url" --image "$IMAGE" ||
   fail "the terminal"
 
+for typed in 'echo a; exit 6' $'cat >/dev/null\n'; do
+  got=0
+  printf %s "$typed" | timeout 60 "$vm" run --url "$url" --image "$IMAGE" >"$work/typed" || got=$?
+  expect "the status of a shell whose input ends" "$got" "$([[ $typed = echo* ]] && echo 6 || echo 0)"
+done
+gives_usage() {
+  got=0
+  machine "$@" </dev/null 2>"$work/said" || got=$?
+  expect "the status of $*" "$got" 125
+  grep -q 'requires --exec' "$work/said" || fail "it does not say what is missing"
+}
+gives_usage --stdin
+gives_usage --env X=1
+gives_usage --user root
+
 say "large files"
 [ "$FULL" = 1 ] && megabytes=1024 || megabytes=64
 head -c "${megabytes}M" /dev/urandom >"$work/mnt/large"

@@ -14,7 +14,7 @@ else
 fi
 cat >>"$work/c.toml" <<TOML
 [servers.webui]
-resume_grace_s = 10
+resume_grace_s = 20
 uid = 1000
 gid = 1000
 vm_dir = "$IMAGE"

@@ -210,6 +210,9 @@ int run_command(int argc, char** argv) {
       ->check(CLI::IsMember({"root", "user"}));
   run_app->add_option("--root", arguments.run.root,
                       "a directory of the volume that becomes the machine's root");
+  for (const char* of_command : {"--stdin", "--env", "--user"}) {
+    run_app->get_option(of_command)->needs(command);
+  }
   run_app->footer("Ctrl-], or the end of the shell, stops the machine; once more: at once.");
   CLI::App* const postgres_app =
       app.add_subcommand("postgres", "PostgreSQL on the volume; prints how to connect to it");

@@ -20,7 +20,7 @@ constexpr std::size_t kTerminalUnwrittenMax = 1U << 20;
 constexpr std::size_t kTypedAheadMax = 1U << 20;
 constexpr std::size_t kMarkBytes = 16;
 constexpr std::size_t kSaidMax = 64U << 10;
-constexpr char kEndOfInput = '\x04';  // Ctrl-D
+constexpr std::string_view kEndOfInput = "\x15\x04";  // Ctrl-U, Ctrl-D
 
 Error guest_error(const char* what, std::string detail) {
   return {std::error_code(EIO, std::generic_category()), what, std::move(detail)};
@@ -103,7 +103,9 @@ void Machine::open_terminal() {
           .left = [this] { leaving_ ? stop_at_once() : leave(0); },
           .ended =
               [this](bool is_terminal) {
-                is_terminal ? leave(0) : ports_[kTerminalPort]->send({kEndOfInput});
+                if (is_terminal) return leave(0);
+                if (ends_in_line_) type("\n", true);
+                end_typing();
               }});
   terminal_->begin();
 }
@@ -113,11 +115,23 @@ void Machine::open_terminal() {
 void Machine::type(std::string bytes, bool is_terminal) {
   Port& port = *ports_[kTerminalPort];
   if (!is_terminal) {
+    ends_in_line_ = bytes.back() != '\n';
     return port.send(std::move(bytes), [this] {
       if (terminal_) terminal_->read_on();
     });
   }
   if (port.unsent_bytes() < kTypedAheadMax) port.send(std::move(bytes));
+}
+
+/// A file's end is there each time that it is read. A Ctrl-D is nothing to a program that the shell
+/// runs, and to a shell that has not begun to read a character like others, which is taken back.
+void Machine::end_typing() {
+  if (!terminal_ || leaving_) return;
+  type(std::string(kEndOfInput), true);
+  pause_.expires_after(patience_.shell);
+  pause_.async_wait([this](const error_code& error) {
+    if (!error) end_typing();
+  });
 }
 
 void Machine::run_command() {
@@ -156,8 +170,8 @@ void Machine::on_command_end(const GuestMessage& answer) {
 /// The mark does not come if somebody has killed the shell that would have written it.
 void Machine::await_rest_of_output() {
   heard_ = false;
-  silence_.expires_after(patience_.silence);
-  silence_.async_wait([this](const error_code& error) {
+  pause_.expires_after(patience_.silence);
+  pause_.async_wait([this](const error_code& error) {
     if (error || leaving_) return;
     heard_ || is_unwritten() ? await_rest_of_output() : leave(*command_status_);
   });

@@ -62,7 +62,7 @@ Machine::Machine(const RunOptions& options, const GuestImage& image, std::string
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       timer_(io_),
       away_(io_),
-      silence_(io_),
+      pause_(io_),
       input_bytes_(kInputBytes, '\0'),
       files_(image,
              {.send = [this](std::string bytes) { ports_[kControlPort]->send(std::move(bytes)); },

@@ -33,11 +33,12 @@ struct Patience {
   Duration kvm_boot = std::chrono::seconds(4);
   Duration boot = std::chrono::seconds(90);
   Duration down = std::chrono::seconds(45);
-  Duration slow = std::chrono::seconds(2);     // until a stop says that it takes long
-  Duration away = std::chrono::seconds(2);     // until it says that the daemon is away
-  Duration daemon = std::chrono::seconds(5);   // for a daemon that is away, to stop
-  Duration reader = std::chrono::seconds(1);   // for a reader who takes nothing, once stopped
-  Duration silence = std::chrono::seconds(1);  // for a command's output, once it has ended
+  Duration slow = std::chrono::seconds(2);          // until a stop says that it takes long
+  Duration away = std::chrono::seconds(2);          // until it says that the daemon is away
+  Duration daemon = std::chrono::seconds(5);        // for a daemon that is away, to stop
+  Duration reader = std::chrono::seconds(1);        // for a reader who takes nothing, once stopped
+  Duration silence = std::chrono::seconds(1);       // for a command's output, once it has ended
+  Duration shell = std::chrono::milliseconds(300);  // until it is told again that its input ended
 };
 
 /// One machine, from its start to its end: QEMU, what is plugged into it, and the guest in it.
@@ -75,6 +76,7 @@ class Machine {
   void start_guest();
   void open_terminal();
   void type(std::string bytes, bool is_terminal);
+  void end_typing();
   void run_command();
   void on_command_end(const GuestMessage& answer);
   void await_rest_of_output();
@@ -118,7 +120,7 @@ class Machine {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer timer_;  // for the guest to start, or to end
   boost::asio::steady_timer away_;
-  boost::asio::steady_timer silence_;
+  boost::asio::steady_timer pause_;
   std::unique_ptr<Output> out_, err_;
   std::unique_ptr<SharedFd> input_;
   std::string input_bytes_;
@@ -138,8 +140,9 @@ class Machine {
   bool heard_ = false;                      // something of its output, lately
   std::optional<Error> failure_;
   int status_ = 0;
-  bool ready_ = false;   // the guest's first process answers
-  bool was_up_ = false;  // the daemon has been reached
+  bool ends_in_line_ = false;  // what was typed
+  bool ready_ = false;         // the guest's first process answers
+  bool was_up_ = false;        // the daemon has been reached
   bool is_up_ = false;
   bool said_away_ = false;
   bool leaving_ = false;

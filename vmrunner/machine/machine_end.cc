@@ -86,7 +86,7 @@ void Machine::end() {
   if (std::exchange(ending_, true)) return;
   timer_.cancel();
   away_.cancel();
-  silence_.cancel();
+  pause_.cancel();
   ender_.reset();
   if (const auto lost = bridge_->counts().lost; lost > 0) {
     say(std::to_string(lost) +
