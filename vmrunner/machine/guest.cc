@@ -22,7 +22,7 @@ Error guest_error(const char* what, std::string detail) {
 
 std::string mount_options(const std::string& cache) {
   return "trans=virtio,version=9p2000.L,msize=" + std::to_string(kMessageBytes) +
-         ",access=user,cache=" + cache;
+         ",access=user,walkgetattr,cache=" + cache;
 }
 
 /// For a machine that has no clock.

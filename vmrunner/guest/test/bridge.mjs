@@ -2,9 +2,14 @@
 // when the connection ends.
 import net from "node:net";
 
+const RLERROR = 7;
+const EOPNOTSUPP = 95;
+
 export class Bridge {
-  constructor(port) {
+  /** `unknown`: a type of message that is answered as by a server that does not know it. */
+  constructor(port, unknown) {
     this.messages = 0;
+    this.types = new Map(); // how many of each have been asked
     this.waiting = 0;
     this.replies = new Map(); // tag -> function
     this.pending = Buffer.alloc(0);
@@ -13,10 +18,19 @@ export class Bridge {
     this.socket.on("data", (bytes) => this.onBytes(bytes));
     this.handle9p = (frame, reply) => {
       this.messages += 1;
+      this.types.set(frame[4], this.asked(frame[4]) + 1);
+      if (frame[4] === unknown) {
+        reply(Uint8Array.of(11, 0, 0, 0, RLERROR, frame[5], frame[6], EOPNOTSUPP, 0, 0, 0));
+        return;
+      }
       this.waiting += 1;
       this.replies.set(frame[5] | (frame[6] << 8), reply);
       this.socket.write(frame);
     };
+  }
+
+  asked(type) {
+    return this.types.get(type) ?? 0;
   }
 
   onBytes(bytes) {

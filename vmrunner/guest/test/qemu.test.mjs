@@ -20,7 +20,7 @@ async function boot(start = {}) {
   const machine = new Qemu({ dir, commandLine, memory: manifest.memory_mib, files: files() });
   await machine.run();
   await machine.until(() => machine.control.events.some((e) => e.event === "ready"), "its start");
-  const options = `trans=tcp,port=${server.port},version=9p2000.L,msize=262144,access=user,cache=mmap`;
+  const options = `trans=tcp,port=${server.port},version=9p2000.L,msize=262144,access=user,walkgetattr,cache=mmap`;
   machine.started = await machine.control.start({
     uid: 1000, gid: 1000, cols: 90, rows: 33, source: "10.0.2.2", options, ...start,
   });

@@ -19,11 +19,14 @@ export function files() {
 }
 
 export const mountOptions = (cache = "mmap") =>
-  `trans=virtio,version=9p2000.L,msize=262144,access=user,cache=${cache}`;
+  `trans=virtio,version=9p2000.L,msize=262144,access=user,walkgetattr,cache=${cache}`;
 
-/** A machine on the server's volume, started; `commandLine` boots it cold. */
-export async function boot({ server, cache, commandLine, start = {}, ...config }) {
-  const bridge = server && new Bridge(server.port);
+/**
+ * A machine on the server's volume, started; `commandLine` boots it cold. To it the server does not
+ * know the messages of the type `unknown`.
+ */
+export async function boot({ server, cache, commandLine, start = {}, unknown, ...config }) {
+  const bridge = server && new Bridge(server.port, unknown);
   const machine = new Machine({
     dir,
     ...(commandLine ? { commandLine } : { state }),

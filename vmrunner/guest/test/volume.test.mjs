@@ -49,6 +49,65 @@ test("two machines see each other's changes at once", async () => {
   await end(other);
 });
 
+/** Twalk, Tgetattr, Tclunk, and the one that says all (PROTOCOL.md of the server). */
+const [WALK, GETATTR, CLUNK, WALKGETATTR] = [110, 24, 120, 90];
+const LIST = "mkdir /mnt/many && cd /mnt/many && for i in $(seq 50); do echo $i >$i; done";
+
+async function asked(machine, command) {
+  const before = new Map(machine.bridge.types);
+  const output = await run(machine, command);
+  const of = (type) => machine.bridge.asked(type) - (before.get(type) ?? 0);
+  return { output, walks: of(WALK), getattrs: of(GETATTR), clunks: of(CLUNK), both: of(WALKGETATTR) };
+}
+
+test("a file that is only looked at takes one message", async () => {
+  const machine = await boot({ server });
+  await run(machine, `${LIST}; grep -q walkgetattr /proc/mounts`);
+  const list = await asked(machine, "ls -l /mnt/many | grep -c user");
+  assert.equal(list.output, "50");
+  // A timer's tick in between makes it ask for a file's attributes once more.
+  assert.ok(list.both >= 50 && list.both < 60, `${list.both}`);
+  assert.ok(list.walks + list.getattrs + list.clunks < 25, JSON.stringify(list));
+  await run(machine, "rm -r /mnt/many");
+  await end(machine);
+});
+
+test("a server that does not know that message is asked once, and as ever then", async () => {
+  const machine = await boot({ server, unknown: WALKGETATTR });
+  await run(machine, LIST);
+  const list = await asked(machine, "ls -l /mnt/many | grep -c user");
+  assert.equal(list.output, "50");
+  assert.ok(list.walks >= 50 && list.getattrs >= 100 && list.clunks >= 50, JSON.stringify(list));
+  assert.equal(machine.bridge.asked(WALKGETATTR), 1);
+  assert.equal(await run(machine, "cd /mnt/many; stat -c %s 7; echo more >>7; cat 7; rm -r /mnt/many"),
+    "2\n7\nmore");
+  await end(machine);
+});
+
+test("what was looked up is replaced meanwhile, and nobody misses it or sees the old one", async () => {
+  const machine = await boot({ server });
+  const other = await boot({ server });
+  await run(machine, "mkdir -m 777 /mnt/race && cd /mnt/race && echo 0 >file && ln -s 0 link");
+  const replace = `cd /mnt/race; i=0; until [ -e done ]; do i=$((i + 1))
+    echo $i >new$0 && mv new$0 file && ln -s $i newlink$0 && mv newlink$0 link || exit; done`;
+  const use = `cd /mnt/race; for i in $(seq 30); do stat file && stat -L file && chmod 666 file &&
+    touch -c file && cat file && cat <file && readlink link && test -r file && : >>file ||
+    exit; done >/dev/null`;
+  const replacing = [run(machine, replace.replaceAll("$0", "a")), run(other, replace.replaceAll("$0", "b"))];
+  assert.deepEqual(await Promise.all([run(machine, use), run(machine, use), run(other, use)]), ["", "", ""]);
+  await run(machine, "touch /mnt/race/done");
+  await Promise.all(replacing);
+  for (const [writer, reader] of [[machine, other], [other, machine]]) {
+    for (let size = 1; size <= 10; ++size) {
+      await run(writer, `head -c ${size} /dev/zero >/mnt/race/new && mv /mnt/race/new /mnt/race/file`);
+      assert.equal(await run(reader, "stat -c %s /mnt/race/file"), `${size}`);
+    }
+  }
+  await run(machine, "rm -r /mnt/race");
+  await end(machine);
+  await end(other);
+});
+
 test("a directory of the volume can be the machine's root", async () => {
   const first = await boot({ server });
   const script = `mkdir -p /mnt/system/bin /mnt/system/sbin /mnt/system/etc &&

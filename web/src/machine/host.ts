@@ -69,7 +69,7 @@ export interface HostParts {
 /** When another machine may take the place of what there is. */
 const SETTLED: readonly Phase[] = ["off", "failed", "running"];
 const HOSTNAME = "cairn";
-const MOUNT = "trans=virtio,version=9p2000.L,msize=262144,access=user";
+const MOUNT = "trans=virtio,version=9p2000.L,msize=262144,access=user,walkgetattr";
 
 export class Host {
   readonly events: HostEvents;
