@@ -128,10 +128,12 @@ Task<> ResumableSession::run_restore(Self self, std::string frame) {
   std::vector<Ino> lost;
   for (const resume::Item& item : restore.items) {
     if (StateItems::fid_of(item.key)) continue;
-    if (const auto ino = StateItems::lost_of(item.key)) {
+    if (StateItems::takes_locks_anew(item.key)) {
+      self->takes_locks_anew_ = true;
+    } else if (const auto ino = StateItems::lost_of(item.key)) {
       lost.push_back(*ino);
     } else {
-      self->restore_locks(item, failures);
+      co_await self->restore_locks(item, failures);
     }
   }
   for (const std::uint64_t ino : restore.lost) lost.emplace_back(ino);
@@ -179,27 +181,39 @@ FidRef ResumableSession::open_fid(std::uint32_t number, Ino ino) const {
 }
 
 /// Who had locks and does not get them back must not go on as if he had them: his file answers EIO.
-void ResumableSession::restore_locks(const resume::Item& item,
-                                     std::vector<resume::Failure>& failures) {
+Task<> ResumableSession::restore_locks(const resume::Item& item,
+                                       std::vector<resume::Failure>& failures) {
   const auto claim = keeper_.sealer().open_lock(item.blob);
   Result<void> done = errno_error(ESTALE, "nothing that we gave out");
-  SessionState& state = session_.state();
-  if (claim && !keeper_.keeps_locks(id_)) {
-    done = errno_error(ESTALE, "others may have had locks since");
-    lose({claim->ino});
-  } else if (claim) {
-    const FidRef fid = open_fid(claim->fid, claim->ino);
-    if (fid) done = {};
-    for (vfs::RangeLock lock : claim->locks) {
-      if (!fid || !done) break;
-      lock.owner = {.client = state.client, .owner = claim->owner};
-      done = state.door.vfs.reclaim_lock(fid->handle(), lock);
-    }
-    if (done) return items_.add_owner(claim->ino, claim->owner);
-    lose({claim->ino});
+  if (claim) done = co_await take_locks(*claim);
+  if (done) {
+    items_.add_owner(claim->ino, claim->owner);
+    co_return;
   }
+  if (claim) lose({claim->ino});
   failures.push_back(
       {.key = item.key, .error = static_cast<std::uint32_t>(to_errno(done.error()))});
+}
+
+Task<Result<void>> ResumableSession::take_locks(const LockClaim& claim) {
+  SessionState& state = session_.state();
+  const bool are_kept = keeper_.keeps_locks(id_);
+  if (!are_kept && !takes_locks_anew_) {
+    co_return errno_error(ESTALE, "others may have had locks since");
+  }
+  const FidRef fid = open_fid(claim.fid, claim.ino);
+  if (!fid) co_return errno_error(ESTALE, "the file is not open any more");
+  for (vfs::RangeLock lock : claim.locks) {
+    lock.owner = {.client = state.client, .owner = claim.owner};
+    Result<void> taken;
+    if (are_kept) {
+      taken = state.door.vfs.reclaim_lock(fid->handle(), lock);
+    } else {
+      taken = co_await state.door.vfs.set_lock(fid->handle(), lock, false, 0);
+    }
+    if (!taken) co_return taken.error();
+  }
+  co_return Result<void>();
 }
 
 void ResumableSession::end_rebuilding() {

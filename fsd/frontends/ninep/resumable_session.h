@@ -107,7 +107,8 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   static Task<> run_restore(Self self, std::string frame);
   Task<> restore_fid(FidMaker& maker, const resume::Item& item,
                      std::vector<resume::Failure>& failures);
-  void restore_locks(const resume::Item& item, std::vector<resume::Failure>& failures);
+  Task<> restore_locks(const resume::Item& item, std::vector<resume::Failure>& failures);
+  Task<Result<void>> take_locks(const LockClaim& claim);
   [[nodiscard]] FidRef open_fid(std::uint32_t number, Ino ino) const;
   /// What the client is to keep of it.
   std::vector<StateItems::Item> lose(const std::vector<Ino>& inodes);
@@ -131,6 +132,7 @@ class ResumableSession : public std::enable_shared_from_this<ResumableSession>,
   bool held_back_ = false;
   bool busy_ = false;        // a Replay or a Restore is being done
   bool may_rebuild_ = true;  // until the first Request
+  bool takes_locks_anew_ = false;
   bool closing_ = false;
   bool committing_ = false;    // one at a time, however often the client asks
   bool commit_asked_ = false;  // since it began

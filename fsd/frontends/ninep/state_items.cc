@@ -12,6 +12,7 @@ using Item = StateItems::Item;
 constexpr char kFid = 'F';
 constexpr char kLock = 'L';
 constexpr char kLost = 'X';
+constexpr std::string_view kLocksAnew = "N";
 constexpr char kLostBlob[] = "lost";
 /// In one reply, which has to find room in the session's record; the others with the next ones.
 constexpr std::size_t kGoneLocksMax = 1024;
@@ -43,6 +44,8 @@ std::optional<Ino> StateItems::lost_of(std::string_view key) {
   if (!in.finished()) return std::nullopt;
   return ino;
 }
+
+bool StateItems::takes_locks_anew(std::string_view key) { return key == kLocksAnew; }
 
 void StateItems::add_lost(const std::vector<Ino>& inodes, std::vector<Item>& items) {
   for (const Ino ino : inodes) {

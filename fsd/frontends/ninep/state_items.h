@@ -40,6 +40,8 @@ class StateItems {
   [[nodiscard]] static std::optional<std::uint32_t> fid_of(std::string_view key);
   /// The file that an item says to have lost something.
   [[nodiscard]] static std::optional<Ino> lost_of(std::string_view key);
+  /// An item of the client's own: nothing of what the locks stood for has changed, it says.
+  [[nodiscard]] static bool takes_locks_anew(std::string_view key);
 
  private:
   void add_fid(Call& call, std::uint32_t number, std::vector<Item>& items) const;

@@ -169,6 +169,20 @@ test("a machine goes on as it was when a saved one is refused, with its locks", 
   for (const one of [machine, other]) await one.stop();
 });
 
+test("a machine goes for an earlier state of its own that has the same locks, no other does", async () => {
+  const machine = await boot();
+  const other = await boot();
+  await holdLock(machine, "mine");
+  const saved = await machine.keeper.save("volume");
+  await machine.run("touch /run/later");
+  await machine.keeper.restore(saved, "volume");
+  assert.equal(await machine.run("ls /run/later 2>/dev/null || echo gone"), "gone");
+  assert.equal(await isLocked(other, "mine"), "yes");
+  await assert.rejects(other.keeper.restore(saved, "volume"), /Locks of the saved machine/);
+  assert.equal(await other.run("echo lives"), "lives");
+  for (const one of [machine, other]) await one.stop();
+});
+
 test("a machine that cannot reach the volume is not saved, and goes on", async () => {
   const machine = await boot();
   await daemon.end("SIGKILL");

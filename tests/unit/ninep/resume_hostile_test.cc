@@ -175,6 +175,49 @@ TEST_F(HostileResumeTest, WhatCouldNotBeDoneAgainIsToldAfterAnotherCrash) {
   EXPECT_EQ(client.error(Tfsync{.fid = 1, .datasync = 0}), 0);
 }
 
+TEST_F(HostileResumeTest, ASavedMachinesLocksAreTakenAnewIfNobodyHasThem) {
+  begin(client);
+  client.create(0, 1, "f");
+  const Ino ino(client.stat(1).qid.path);
+  const ClaimSealer sealer(fs->derive_key("9p claims, first"), fs->derive_key("9p claims, second"));
+  const std::string file = sealer.seal(
+      FidClaim{.n_uname = 0,
+               .place = {.ino = ino, .parent = vfs::kRootIno, .name = "f", .root = vfs::kRootIno},
+               .kind = Fid::Kind::kFile,
+               .open_flags = O_RDWR});
+  const std::string lock = sealer.seal(
+      LockClaim{.fid = 5,
+                .ino = ino,
+                .owner = 7,
+                .locks = {{.type = vfs::LockType::kWrite, .start = 0, .end = UINT64_MAX}}});
+  const std::string fid_key("F\5\0\0\0", 5);
+  /// What a new session's Restore fails with, that session's end included.
+  const auto errors_of = [&](bool is_anew) {
+    const auto socket = connect_raw();
+    resume::Restore restore{.numbers = {.number = 1}, .message_bytes_max = 8192};
+    if (is_anew) restore.items.push_back({.key = "N", .blob = "1"});
+    restore.items.push_back({.key = fid_key, .blob = file});
+    restore.items.push_back({.key = "Lock", .blob = lock});
+    socket->user->on_message(resume::encode(restore));
+    while (socket->to_client.size() < 2 && sim.run_one()) {
+    }
+    const auto decoded = resume::decode_server_frame(socket->to_client.back());
+    std::vector<std::uint32_t> errors;
+    for (const auto& failure : std::get<resume::Restored>(*decoded).failures) {
+      errors.push_back(failure.error);
+    }
+    socket->user->on_message(resume::encode(resume::Bye{}));
+    while (registry->sessions() > 1 && sim.run_one()) {
+    }
+    hang_up(socket);
+    return errors;
+  };
+  EXPECT_THAT(errors_of(false), ::testing::ElementsAre(ESTALE)) << "others may have had them";
+  EXPECT_THAT(errors_of(true), ::testing::ElementsAre());
+  client.lock(1);
+  EXPECT_THAT(errors_of(true), ::testing::ElementsAre(EAGAIN));
+}
+
 TEST_F(HostileResumeTest, WhatItSaysToHaveLostIsBounded) {
   const auto socket = connect_raw();
   resume::Restore restore{.numbers = {.number = 1}, .message_bytes_max = 8192};

@@ -347,6 +347,14 @@ describe("a client that goes on with another's state", () => {
     expect(numbersSent()).toEqual([1, 2, 3]);
     expect(client.itemKeys).toEqual(["F1"]);
     expect(client.counts.rebuilt).toBe(0);
+    // Locks are taken anew when it comes, and never after a crash: others may have had them.
+    const isAnew = () => sent.some((frame) => frame[0] === restore && frame[25] === 1 && frame[26] === 78);
+    expect(isAnew()).toBe(true);
+    comeBack();
+    server.durable = [3, 4];
+    tell(server.welcome(2, { terms: [[2, 3], [3, 4]] }));
+    expect(types()).toEqual([replay, restore, restore]);
+    expect(isAnew()).toBe(false);
   });
 });
 

@@ -39,6 +39,9 @@ const STATE_BYTES_PER_FRAME = 512 << 10;
 /** Requests that were answered and are not durable yet are kept; past all of it, new ones wait. */
 const KEPT_BYTES_MAX = 64 << 20;
 
+/** Others may have had the locks of what is adopted, and that is looked after (PROTOCOL.md). */
+const LOCKS_ANEW: Item = { key: "N", blob: Uint8Array.of(1) };
+
 export interface ClientEvents {
   send(frame: Uint8Array<ArrayBuffer>): void; // on the connection there is
   reply(message: Uint8Array): void; // for the guest
@@ -93,7 +96,6 @@ export class ResumeClient {
   #unacknowledgedFrames = 0;
   #unacknowledgedBytes = 0;
   #messageBytesMax = 0;
-  #graceSeconds = 0;
   #adopted = false; // the state is another client's, and not on any server yet
   readonly #sent = new Map<number, Sent>(); // numbered and not answered, ascending
   #queued: Uint8Array[] = []; // requests without a number yet
@@ -125,9 +127,6 @@ export class ResumeClient {
   get durable(): Durable {
     return this.#durable;
   }
-  get graceSeconds(): number {
-    return this.#graceSeconds;
-  }
   /** What names the session at the server; all zero: there is none yet. */
   get id(): Uint8Array {
     return this.#id;
@@ -147,7 +146,10 @@ export class ResumeClient {
     };
   }
 
-  /** Goes on with what another client had: the next Hello asks for a new session for it. */
+  /**
+   * Goes on with what another client had: the next Hello asks for a new session for it. Its locks
+   * are taken anew if they are free; whether files have changed meanwhile is the caller's to find out.
+   */
   adopt(state: ClientState): void {
     this.#adopted = true;
     // One that has numbered nothing yet would be taken for a client without a past.
@@ -256,9 +258,9 @@ export class ResumeClient {
   }
 
   /** In as many frames as it takes; one without items says that it was the last. */
-  #sendState(): void {
+  #sendState(isAdopted: boolean): void {
     this.#failures = [];
-    let items: Item[] = [];
+    let items: Item[] = isAdopted ? [LOCKS_ANEW] : [];
     let bytes = 0;
     for (const [key, blob] of this.#items) {
       items.push({ key, blob });
@@ -274,7 +276,6 @@ export class ResumeClient {
 
   #onWelcome(welcome: Welcome): boolean {
     if (this.#welcomed) return false;
-    this.#graceSeconds = welcome.graceSeconds;
     if (welcome.outcome === Outcome.resumed) {
       const isOurs = welcome.id.every((byte, at) => byte === this.#id[at]);
       if (!isOurs || welcome.received > this.#lastSent) return false;
@@ -289,12 +290,13 @@ export class ResumeClient {
     }
     const isFirst = welcome.outcome === Outcome.new && this.#lastSent === 0;
     if (!isFirst && !this.#adopted) ++this.counts.rebuilt;
+    const isAdopted = this.#adopted;
     this.#adopted = false;
     this.#id = welcome.id.slice();
     this.#began = welcome.began;
     this.#received = 0;
     if (isFirst) this.#onDurable(welcome.durable);
-    else this.#rebuild(welcome);
+    else this.#rebuild(welcome, isAdopted);
     // Only now, since a guest that gets an answer on the way may have a request at once.
     this.#welcomed = true;
     this.#pump();
@@ -305,7 +307,7 @@ export class ResumeClient {
    * The server knows of us at most what it had kept. What was lost is sent again first, in the order
    * in which it had been done; then the state as we know it; then what was not answered.
    */
-  #rebuild(welcome: Welcome): void {
+  #rebuild(welcome: Welcome, isAdopted: boolean): void {
     this.#takeKept(welcome);
     const again: Uint8Array[] = [];
     const mayRepeat = welcome.knowsUnanswered && welcome.outcome === Outcome.rebuild;
@@ -326,7 +328,7 @@ export class ResumeClient {
       }
     }
     this.#onDurable(welcome.durable);
-    if (this.#messageBytesMax !== 0) this.#sendState();
+    if (this.#messageBytesMax !== 0) this.#sendState(isAdopted);
     this.#queued.unshift(...again);
   }
 
