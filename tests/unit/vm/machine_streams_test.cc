@@ -130,6 +130,21 @@ g.power_off()
   EXPECT_EQ(all_of(out), "x");
 }
 
+TEST_F(MachineStreamsTest, OutputMayComeBehindTheStatusAndIsWaitedFor) {
+  patience.silence = 20s;
+  const auto result = run(R"(
+g = Guest()
+g.take_command()
+g.answer(g.job, status=0)
+assert not select.select([g.ports["control"]], [], [], 0.2)[0], "it does not wait"
+g.ports["out"].sendall(b"late" + g.mark)
+g.ports["err"].sendall(g.mark)
+g.power_off()
+)");
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(all_of(out), "late");
+}
+
 TEST_F(MachineStreamsTest, InputReachesTheCommandAndHasAnEnd) {
   options.stdin_too = true;
   ASSERT_EQ(write(in.writer.get(), "in", 2), 2);
