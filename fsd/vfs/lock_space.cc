@@ -46,12 +46,12 @@ LockType LockSpace::held_type(Ino ino, LockOwner owner) const {
   return LockType::kUnlock;
 }
 
-std::vector<RangeLock> LockSpace::held(Ino ino, LockOwner owner) const {
+std::vector<RangeLock> LockSpace::held(Ino ino, LockOwner owner, HandleId except) const {
   std::vector<RangeLock> locks;
   auto found = inodes_.find(ino);
   if (found == inodes_.end()) return locks;
   for (const HeldLock& held : found->second.held.held()) {
-    if (held.lock.owner == owner) locks.push_back(held.lock);
+    if (held.lock.owner == owner && held.handle != except) locks.push_back(held.lock);
   }
   return locks;
 }

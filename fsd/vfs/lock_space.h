@@ -35,7 +35,7 @@ class LockSpace {
   /// The type that this owner holds anywhere in the file, kUnlock if nothing.
   [[nodiscard]] LockType held_type(Ino ino, LockOwner owner) const;
 
-  [[nodiscard]] std::vector<RangeLock> held(Ino ino, LockOwner owner) const;
+  [[nodiscard]] std::vector<RangeLock> held(Ino ino, LockOwner owner, HandleId except) const;
   /// EAGAIN if somebody else has it.
   Result<void> set_now(Ino ino, HeldLock wanted);
 

@@ -35,8 +35,8 @@ Result<void> LockTable::reclaim(Ino ino, HandleId handle, RangeLock lock) {
   return ranges_.set_now(ino, {lock, handle});
 }
 
-std::vector<RangeLock> LockTable::held(Ino ino, LockOwner owner) const {
-  return ranges_.held(ino, owner);
+std::vector<RangeLock> LockTable::held(Ino ino, LockOwner owner, HandleId except) const {
+  return ranges_.held(ino, owner, except);
 }
 
 Task<Result<void>> LockTable::set_flock(Ino ino, HandleId handle, LockOwner owner, LockType type,

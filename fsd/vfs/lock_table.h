@@ -28,8 +28,8 @@ class LockTable {
   Task<Result<void>> set(Ino ino, HandleId handle, RangeLock lock, bool wait, std::uint64_t token);
   /// What its owner held before a crash, without waiting, and whether there is a grace or not.
   Result<void> reclaim(Ino ino, HandleId handle, RangeLock lock);
-  /// What this owner holds in the file, through any handle.
-  [[nodiscard]] std::vector<RangeLock> held(Ino ino, LockOwner owner) const;
+  /// What this owner holds in the file, through any handle but `except`.
+  [[nodiscard]] std::vector<RangeLock> held(Ino ino, LockOwner owner, HandleId except = {}) const;
   [[nodiscard]] LockGrace& grace() { return grace_; }
   /// As flock(2). A change of type gives the old lock up first, and does not get it back if the new
   /// one cannot be had.

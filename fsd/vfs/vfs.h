@@ -156,7 +156,9 @@ class Vfs {
   void hold_locks();
   void release_locks();
   Result<void> reclaim_lock(HandleId handle, RangeLock lock);
-  [[nodiscard]] std::vector<RangeLock> held_locks(Ino ino, LockOwner owner) const;
+  /// Through all handles but `except`.
+  [[nodiscard]] std::vector<RangeLock> held_locks(Ino ino, LockOwner owner,
+                                                  HandleId except = {}) const;
   /// From now on, files without names stay when their last use ends: for the next daemon to keep.
   void keep_orphans();
 

@@ -32,8 +32,8 @@ Result<void> Vfs::reclaim_lock(HandleId handle, RangeLock lock) {
   return parts_->locks.reclaim(file.ino, handle, lock);
 }
 
-std::vector<RangeLock> Vfs::held_locks(Ino ino, LockOwner owner) const {
-  return parts_->locks.held(ino, owner);
+std::vector<RangeLock> Vfs::held_locks(Ino ino, LockOwner owner, HandleId except) const {
+  return parts_->locks.held(ino, owner, except);
 }
 
 void Vfs::cancel_lock_wait(std::uint64_t token) { parts_->locks.cancel_wait(token); }

@@ -191,6 +191,7 @@ Task<> ResumableSession::restore_locks(const resume::Item& item,
     co_return;
   }
   if (claim) lose({claim->ino});
+  log::warn("9p: {}: locks cannot be brought back: {}", peer().name, done.error().message());
   failures.push_back(
       {.key = item.key, .error = static_cast<std::uint32_t>(to_errno(done.error()))});
 }

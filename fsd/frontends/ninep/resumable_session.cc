@@ -48,7 +48,7 @@ struct ReceivedIn {
 /// What is remembered of a request from its beginning to its end.
 struct ResumableSession::Note final : CallNote {
   Before before;
-  Ino let_go{};
+  StateItems::LetGo let_go;
   std::string frame;  // the reply, once it is made
 };
 
@@ -286,7 +286,7 @@ void ResumableSession::on_end(Call& call, std::string reply) {
   if (note != nullptr && !note->frame.empty()) return send(std::move(note->frame), call.number());
   std::vector<StateItems::Item> items;
   if (call.request() && &call.session() == &session_.state())
-    items = items_.after(call, note == nullptr ? Ino() : note->let_go);
+    items = items_.after(call, note == nullptr ? StateItems::LetGo() : note->let_go);
   answer(call, reply, items);
 }
 

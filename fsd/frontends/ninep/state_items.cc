@@ -95,13 +95,13 @@ void StateItems::add_locks(Call& call, std::uint32_t fid, Ino ino, std::uint64_t
   }
 }
 
-Ino StateItems::let_go_by(Call& call) {
+StateItems::LetGo StateItems::let_go_by(Call& call) {
   if (!call.request()) return {};
   const auto* clunk = std::get_if<Tclunk>(&*call.request());
   const auto* remove = std::get_if<Tremove>(&*call.request());
   if (clunk == nullptr && remove == nullptr) return {};
   const auto fid = call.session().fids.get(clunk != nullptr ? clunk->fid : remove->fid);
-  return fid ? (*fid)->place.ino : Ino();
+  return fid ? LetGo{.ino = (*fid)->place.ino, .handle = (*fid)->handle()} : LetGo();
 }
 
 bool StateItems::has_owners(Ino ino) const {
@@ -109,26 +109,41 @@ bool StateItems::has_owners(Ino ino) const {
   return first != owners_.end() && first->first == ino;
 }
 
-/// With an open file its locks go, when the last request that uses it has ended: so these are of
-/// fids that were given up before.
-void StateItems::check_locks(Call& call, std::vector<Item>& items) {
+/// What an owner has left without those that go with the handle `gone`.
+void StateItems::update_locks(Call& call, Ino ino, std::uint64_t owner, vfs::HandleId gone,
+                              std::vector<Item>& items) {
+  const vfs::LockOwner of{.client = call.session().client, .owner = owner};
+  LockClaim claim{.fid = 0, .ino = ino, .owner = owner, .locks = {}};
+  claim.locks = call.vfs().held_locks(ino, of, gone);
+  if (claim.locks.empty()) {
+    owners_.erase({ino, owner});
+    items.push_back({.key = lock_key(ino, owner), .blob = ""});
+  } else if (claim.locks.size() < call.vfs().held_locks(ino, of).size()) {
+    for (const auto& [number, fid] : call.session().fids.all()) {
+      if (fid->place.ino == ino && fid->kind() == Fid::Kind::kFile) claim.fid = number;
+    }
+    items.push_back({.key = lock_key(ino, owner), .blob = sealer_.seal(claim)});
+  }
+}
+
+/// With an open file its locks go, in truth when the last request that uses it has ended. For the
+/// client they go with the fid: a lock without one could not be brought back after a crash.
+void StateItems::drop_locks(Call& call, const LetGo& let_go, std::vector<Item>& items) {
+  if (has_owners(let_go.ino)) let_go_.insert(let_go.ino);
   std::erase_if(let_go_, [&](Ino ino) {
     auto at = owners_.lower_bound({ino, 0});
     while (at != owners_.end() && at->first == ino && items.size() <= kGoneLocksMax) {
       const std::uint64_t owner = at->second;
-      const auto held =
-          call.vfs().held_locks(ino, {.client = call.session().client, .owner = owner});
-      if (held.empty()) items.push_back({.key = lock_key(ino, owner), .blob = ""});
-      at = held.empty() ? owners_.erase(at) : std::next(at);
+      ++at;  // before it goes
+      update_locks(call, ino, owner, let_go.handle, items);
     }
-    return !has_owners(ino);
+    return at == owners_.end() || at->first != ino;
   });
 }
 
-std::vector<Item> StateItems::after(Call& call, Ino let_go) {
+std::vector<Item> StateItems::after(Call& call, const LetGo& let_go) {
   std::vector<Item> items;
   const Request& request = *call.request();
-  if (has_owners(let_go)) let_go_.insert(let_go);
   if (const auto* attach = std::get_if<Tattach>(&request)) {
     add_fid(call, attach->fid, items);
   } else if (const auto* walk = std::get_if<Twalk>(&request)) {
@@ -148,10 +163,10 @@ std::vector<Item> StateItems::after(Call& call, Ino let_go) {
     if (fid && (*fid)->kind() == Fid::Kind::kXattrWrite) add_fid(call, write->fid, items);
   } else if (const auto* clunk = std::get_if<Tclunk>(&request)) {
     drop_fid(call, clunk->fid, items);
-    check_locks(call, items);
+    drop_locks(call, let_go, items);
   } else if (const auto* remove = std::get_if<Tremove>(&request)) {
     drop_fid(call, remove->fid, items);
-    check_locks(call, items);
+    drop_locks(call, let_go, items);
   } else if (const auto* lock = std::get_if<Tlock>(&request)) {
     const auto fid = call.session().fids.get(lock->fid);
     const std::uint64_t owner = lock_owner(lock->client_id, lock->proc_id);

@@ -23,10 +23,14 @@ class StateItems {
 
   explicit StateItems(const ClaimSealer& sealer) : sealer_(sealer) {}
 
-  /// The file whose fid the request gives up; Ino{}: none.
-  [[nodiscard]] static Ino let_go_by(Call& call);
+  /// The file whose fid a request gives up, and how that had it open; none: all zero.
+  struct LetGo {
+    Ino ino;
+    vfs::HandleId handle;
+  };
+  [[nodiscard]] static LetGo let_go_by(Call& call);
   /// Once the request has ended, well or not. `let_go`: as let_go_by() said before it began.
-  [[nodiscard]] std::vector<Item> after(Call& call, Ino let_go);
+  [[nodiscard]] std::vector<Item> after(Call& call, const LetGo& let_go);
   /// The locks of this owner have been brought back.
   void add_owner(Ino ino, std::uint64_t owner) { owners_.emplace(ino, owner); }
   /// Changes of these are lost. `items`: what the client is to keep, until it has been told by EIO;
@@ -48,13 +52,15 @@ class StateItems {
   static void drop_fid(Call& call, std::uint32_t number, std::vector<Item>& items);
   void add_locks(Call& call, std::uint32_t fid, Ino ino, std::uint64_t owner,
                  std::vector<Item>& items);
-  void check_locks(Call& call, std::vector<Item>& items);
+  void update_locks(Call& call, Ino ino, std::uint64_t owner, vfs::HandleId gone,
+                    std::vector<Item>& items);
+  void drop_locks(Call& call, const LetGo& let_go, std::vector<Item>& items);
   bool has_owners(Ino ino) const;
   void check_lost(Call& call, std::vector<Item>& items);
 
   const ClaimSealer& sealer_;
   std::set<std::pair<Ino, std::uint64_t>> owners_;  // that have locks
-  std::set<Ino> let_go_;  // files with owners, of which fids were given up
+  std::set<Ino> let_go_;  // files of which fids were given up, and not all locks were looked at
   std::set<Ino> lost_;    // as SessionState::lost was last
 };
 

@@ -164,13 +164,14 @@ class ResumeTest : public vfs::VfsTest {
     return bytes;
   }
 
-  /// By somebody who has no session: does he get the whole of the file locked? He gives it back.
-  Result<void> lock_elsewhere(std::string_view name) {
+  /// By somebody who has no session: does he get the file locked? He gives it back.
+  Result<void> lock_elsewhere(std::string_view name, std::uint64_t start = 0,
+                              std::uint64_t end = INT64_MAX) {
     TRY(const Ino ino, fs->peek_entry(vfs::kRootIno, name));
     TRY(const vfs::HandleId handle, run(fs->open_file({}, ino, O_RDWR)));
     const vfs::RangeLock lock{.type = vfs::LockType::kWrite,
-                              .start = 0,
-                              .end = INT64_MAX,
+                              .start = start,
+                              .end = end,
                               .owner = {.client = 1, .owner = 1}};
     const Result<void> locked = run(fs->set_lock(handle, lock, false, 1));
     static_cast<void>(run(fs->release(handle)));

@@ -38,6 +38,44 @@ TEST_F(ResumeLocksTest, ALockThatIsTakenAgainIsKeptAfterACrash) {
   EXPECT_EQ(client.error(Tfsync{.fid = 1, .datasync = 0}), 0);
 }
 
+TEST_F(ResumeLocksTest, ALockGoesWithItsFidForTheNextDaemonToo) {
+  begin(client);
+  client.create(0, 1, "f");
+  client.lock(1);
+  EXPECT_EQ(client.error(Tclunk{.fid = 1}), 0);
+  make_durable();
+  client.settle();
+  crash();
+  come_back();
+  client.walk(0, 2, {"f"});
+  EXPECT_EQ(client.error(Tlopen{.fid = 2, .flags = O_RDWR}), 0);
+  EXPECT_THAT(lock_elsewhere("f"), Succeeds());
+  EXPECT_EQ(client.error(Tclunk{.fid = 2}), 0) << "nothing was lost";
+  EXPECT_EQ(client.resume().counts().stale, 0U);
+}
+
+TEST_F(ResumeLocksTest, ALockThatWentWithItsFidDoesNotComeBackByAnother) {
+  begin(client);
+  client.create(0, 1, "f");
+  client.walk(0, 2, {"f"});
+  EXPECT_EQ(client.error(Tlopen{.fid = 2, .flags = O_RDWR}), 0);
+  Tlock part = request(1, LockType::kWrite);
+  part.length = 10;
+  EXPECT_EQ(client.get<Rlock>(part).status, 0);
+  part.fid = 2;
+  part.start = 100;
+  EXPECT_EQ(client.get<Rlock>(part).status, 0);
+  EXPECT_EQ(client.error(Tclunk{.fid = 1}), 0);
+  make_durable();
+  client.settle();
+  crash();
+  come_back();
+  client.settle();
+  EXPECT_THAT(lock_elsewhere("f", 0, 9), Succeeds());
+  EXPECT_THAT(lock_elsewhere("f", 100, 109), FailsWith(EAGAIN));
+  EXPECT_EQ(client.error(Tclunk{.fid = 2}), 0);
+}
+
 TEST_F(ResumeLocksTest, NoLockIsToldBeforeTheNextDaemonWouldKnowOfIt) {
   begin(client);
   client.create(0, 1, "f");
