@@ -181,6 +181,8 @@ FidRef ResumableSession::open_fid(std::uint32_t number, Ino ino) const {
 }
 
 /// Who had locks and does not get them back must not go on as if he had them: his file answers EIO.
+/// Who has no open fid of it does not go on: he has closed it, and waits for the answer, or it is
+/// gone.
 Task<> ResumableSession::restore_locks(const resume::Item& item,
                                        std::vector<resume::Failure>& failures) {
   const auto claim = keeper_.sealer().open_lock(item.blob);
@@ -190,7 +192,7 @@ Task<> ResumableSession::restore_locks(const resume::Item& item,
     items_.add_owner(claim->ino, claim->owner);
     co_return;
   }
-  if (claim) lose({claim->ino});
+  if (claim && open_fid(claim->fid, claim->ino)) lose({claim->ino});
   log::warn("9p: {}: locks cannot be brought back: {}", peer().name, done.error().message());
   failures.push_back(
       {.key = item.key, .error = static_cast<std::uint32_t>(to_errno(done.error()))});

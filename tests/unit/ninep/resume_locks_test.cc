@@ -76,6 +76,22 @@ TEST_F(ResumeLocksTest, ALockThatWentWithItsFidDoesNotComeBackByAnother) {
   EXPECT_EQ(client.error(Tclunk{.fid = 2}), 0);
 }
 
+TEST_F(ResumeLocksTest, AClosedFileThatIsGoneHasLostNothing) {
+  begin(client);
+  client.create(0, 1, "f");
+  client.lock(1);
+  client.get<Runlinkat>(Tunlinkat{.dfid = 0, .name = "f", .flags = 0});
+  make_durable();
+  client.settle();
+  const auto clunk = client.send(Tclunk{.fid = 1});
+  client.carry_all_to_server();
+  sim.run_until_idle();  // the file is freed, and the answer is lost
+  make_durable();
+  crash();
+  come_back();
+  EXPECT_TRUE(std::holds_alternative<Rclunk>(client.answer(clunk)));
+}
+
 TEST_F(ResumeLocksTest, NoLockIsToldBeforeTheNextDaemonWouldKnowOfIt) {
   begin(client);
   client.create(0, 1, "f");
