@@ -81,6 +81,29 @@ test("a flood of output neither freezes the page nor fills its memory", async ()
   await sh(page, "clear; echo fine");
 });
 
+test("what a terminal shows does not reach the page, and what is pasted stays in its brackets", async () => {
+  const page = await shell();
+  const setClipboard = (text) => page.evaluate((it) => navigator.clipboard.writeText(it), text);
+  await setClipboard("mine");
+  // The clipboard (OSC 52), the title, a link that is code, and a question for the title.
+  await sh(page, "clear; printf '\\033]52;c;ZXZpbA==\\007\\033]0;evil\\007\\033[21t'; " +
+    "printf '\\033]8;;javascript:alert(1)\\007link\\033]8;;\\007'");
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "mine");
+  assert.equal(await page.title(), "Terminal – Cairn");
+  fs.mkdirSync(onMount("<img src=x onerror=alert(1)>\x1b]0;evil\x07"));
+  assert.match(await sh(page, "clear; ls /mnt"), /<img src=x onerror=alert\(1\)>/);
+
+  await setClipboard("one\x1b[201~\rtwo\x9b201~\tthree");
+  for (const paste of [() => button(page, "Paste").click(), () => page.keyboard.press("Shift+Insert")]) {
+    await type(page, "clear; printf '\\033[?2004hready\\n'; cat -v", /^ready$/m);
+    await paste();
+    await shows(page, /\^\[\[200~one\[201~\n(.*\n)?two201~\s+three\^\[\[201~/);
+    await page.keyboard.press("Control+C");
+    await shows(page, prompt);
+  }
+  assert.deepEqual(page.problems, []);
+});
+
 test("a hidden tab takes in its output as fast as one that is seen", async () => {
   const page = await world.browser.context.newPage();
   // As browsers do it for pages that are not seen: timers once a second.

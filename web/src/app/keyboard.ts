@@ -25,11 +25,27 @@ export async function copySelection(): Promise<void> {
   }
 }
 
+/**
+ * What is pasted comes from anywhere. An escape in it could end the brackets by which a shell knows
+ * that it was pasted, and so run it.
+ */
+const harmless = (pasted: string): string => pasted.replace(/(?![\t\n\r])\p{Cc}/gu, "");
+
+/** Before xterm sees it. */
+function onPaste(event: ClipboardEvent): void {
+  const { target } = event;
+  const screen = screens.find(({ terminal }) => terminal.element?.contains(target as Node | null));
+  if (!screen) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  screen.terminal.paste(harmless(event.clipboardData?.getData("text/plain") ?? ""));
+}
+
 export async function pasteClipboard(): Promise<void> {
   const screen = currentScreen();
   screen.terminal.focus();
   try {
-    screen.terminal.paste(await navigator.clipboard.readText());
+    screen.terminal.paste(harmless(await navigator.clipboard.readText()));
   } catch {
     notify("error", "The browser does not let this page paste: use Ctrl+Shift+V or Shift+Insert.");
   }
@@ -76,4 +92,5 @@ function connect(screen: Screen): void {
 
 export function connectScreens(): void {
   screens.forEach(connect);
+  document.addEventListener("paste", onPaste, { capture: true });
 }

@@ -198,3 +198,30 @@ it("a link that is closed stays closed", () => {
   expect(sockets.length).toBe(1);
   expect(states.at(-1)).toBe("closed");
 });
+
+describe("a clock that jumps", () => {
+  it("means that the laptop has slept: the server is asked whether it is there, and soon left", () => {
+    vi.advanceTimersByTime(3000);
+    expect(probes).toBe(0); // nothing is asked of it
+    vi.setSystemTime(Date.now() + 3_600_000);
+    vi.advanceTimersByTime(1000);
+    expect(probes).toBe(1);
+    vi.advanceTimersByTime(7000);
+    expect(sockets.length).toBe(2);
+  });
+
+  it("does no harm when it is set back", () => {
+    vi.setSystemTime(Date.now() - 3_600_000);
+    vi.advanceTimersByTime(1000);
+    expect(probes).toBe(1);
+    last().says(new Encoder().u8(0x84).u64(1).u64(1).take());
+    vi.advanceTimersByTime(20_000);
+    expect(sockets.length).toBe(1);
+    // Nor to one that does not open.
+    last().ends();
+    vi.advanceTimersByTime(10);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    vi.advanceTimersByTime(9000);
+    expect(sockets.length).toBeGreaterThan(2);
+  });
+});

@@ -35,7 +35,7 @@ const CONNECT_MS = 6000;
 const SILENT_MS = 4000;
 /** ... and after so long without it the socket is given up. */
 const DEAD_MS = 5000;
-/** A look that comes this late means that the machine has slept. */
+/** A look that comes this late means that the machine has slept (or that its clock was set). */
 const SLEPT_MS = 5000;
 
 export class Link {
@@ -56,7 +56,8 @@ export class Link {
     private readonly open: () => Socket,
     private readonly client: ResumeClient,
     private readonly events: LinkEvents,
-    private readonly now: () => number = () => performance.now(),
+    // The wall clock: others stand still while a laptop sleeps. That it is set makes one look.
+    private readonly now: () => number = () => Date.now(),
   ) {}
 
   get state(): LinkState {
@@ -179,7 +180,8 @@ export class Link {
 
   #look(): void {
     const now = this.now();
-    const slept = now - this.#lookedAt > SLEPT_MS;
+    const slept = Math.abs(now - this.#lookedAt) > SLEPT_MS;
+    if (now < this.#lookedAt) this.#openedAt = now;
     this.#lookedAt = now;
     if (!this.#socket) return;
     if (!this.client.isConnected) {
