@@ -51,9 +51,10 @@ async function begin(): Promise<void> {
   let isOffered = false;
   effect(() => {
     if (phase.value === "loading") forgetPsql();
-    if (isOffered || !isRunning.value) return;
-    isOffered = true;
+    if (!isRunning.value) return;
     void endLeft();
+    if (isOffered) return;
+    isOffered = true;
     void offerSaved();
   });
 }

@@ -64,3 +64,19 @@ test("... and where the page comes over plain HTTP from another machine", async 
     await browser.stop();
   }
 });
+
+test("what a machine had locked that was switched off without a daemon is free for the next one", async () => {
+  const page = await shell();
+  await sh(page, "(setsid flock -n /mnt/switched-off sleep 1000 </dev/null >/dev/null 2>&1 &)");
+  await sh(page, "until ! flock -n /mnt/switched-off true; do sleep 0.1; done");
+  await world.daemon.end("SIGKILL");
+  await page.getByText("Reconnecting").waitFor();
+  await button(page, "Stop").click();
+  await button(page, "Switch off at once").click();
+  const start = page.locator(".card").getByRole("button", { name: "Start" });
+  await start.waitFor();
+  await world.daemon.launch();
+  await start.click();
+  await shows(page, prompt);
+  await sh(page, "until flock -n /mnt/switched-off true; do sleep 0.1; done", { ms: 30_000 });
+});

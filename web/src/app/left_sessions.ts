@@ -10,6 +10,7 @@ const NONE = /^0*$/;
 const NAME = /^[0-9a-f]{32}$/;
 
 let mine = "";
+let letGo: () => void = () => {}; // of the lock of a session that this page had before
 const lockOf = (id: string) => `cairn.session.${id}`;
 
 const hasLocks = (): boolean => "locks" in navigator;
@@ -41,11 +42,19 @@ const forget = (id: string) => {
 /** This page has that session, from now on. */
 export function remember(id: string): void {
   if (id === mine || NONE.test(id)) return;
+  const former = mine;
   mine = id;
-  if (!hasLocks()) return;
+  if (!hasLocks()) {
+    if (former) note(former);
+    return;
+  }
+  letGo();
   void navigator.locks.request(lockOf(id), () => {
     note(id);
-    return new Promise(() => {}); // for as long as there is the page
+    // For as long as there is the page, or until its machine has another session.
+    return new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
   });
 }
 
