@@ -25,7 +25,7 @@
 
 enum { kBlock = 512, kHands = 24, kPiece = 128 * 1024 };
 enum { kFetched = 252 * 1024 };  // less than a message's 256 KiB, by its head
-enum { kStatusLine = 8, kPollUs = 20 * 1000 };
+enum { kStatusLine = 8, kPollUs = 40 * 1000 };
 static const size_t kArchiveMax = 256u << 20;  // of addresses; memory is taken as bytes come
 
 int flock_main(int count, char** arguments) {
