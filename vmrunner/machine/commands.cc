@@ -170,7 +170,7 @@ int image_build(const std::vector<std::string>& arguments) {
 void add_machine_options(CLI::App& app, Arguments& arguments) {
   RunOptions& run = arguments.run;
   app.add_option("--url", run.url, "the daemon's WebSocket (default " + run.url + ")");
-  app.add_option("--token", run.token, "or the password, which lets one in; others see it in ps");
+  app.add_option("--token", run.token, "lets one in, as the password does; others see it in ps");
   app.add_option("--token-file", arguments.token_file, "a file with it in its first line");
   app.add_option("--ca-file", run.ca_file, "with wss: whom to believe, instead of the system's");
   app.add_option("--image", run.image, "the guest's image (default: built here, or installed)");

@@ -33,7 +33,7 @@ void Machine::stop_by(int signal) {
 }
 
 void Machine::leave(int status) {
-  if (std::exchange(leaving_, true)) return;
+  if (ending_ || std::exchange(leaving_, true)) return;
   status_ = status;
   if (!ready_ || again_) {  // there is nothing that could be written, or all has been
     take_down_qemu();
