@@ -35,7 +35,8 @@ test("a browser without WebAssembly is told so", async () => {
   const page = await openWith("**/machine.worker*", async (route) => {
     const script = await route.fetch();
     const body = `delete globalThis.WebAssembly;${await script.text()}`;
-    await route.fulfill({ contentType: "text/javascript", body });
+    const { "content-encoding": _, "content-length": __, ...headers } = script.headers();
+    await route.fulfill({ response: script, headers, body }); // a worker needs the page's headers
   });
   await says(page, "This browser does not run WebAssembly");
 });
