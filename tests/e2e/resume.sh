@@ -1,11 +1,12 @@
 #!/bin/bash
 # Sessions that resume: a thousand operations, whose every reply and whose tree in the end is known,
 # with the connection cut and the daemon killed and restarted at seeded moments. FULL=1: a hundred
-# deaths of the daemon instead of ten; SEED=N: another run.
+# deaths of the daemon instead of ten, and more seeds; SEED=N: another run.
 . "$(dirname "$0")/lib.sh" "$@"
 
 : "${SEED:=1}" "${FULL:=0}"
-[ "$FULL" = 1 ] && deaths=100 || deaths=10
+deaths=10 seeds=4
+[ "$FULL" != 1 ] || deaths=100 seeds=20
 
 # volume NAME COMMIT_MS GRACE_S: a new one, in the directory NAME.
 volume() {
@@ -50,9 +51,12 @@ done
 say "the daemon stopped in order $deaths times"
 volume term 200 60
 run term --kind term --bytes "$bytes" --mishaps "$deaths"
-say "all of it"
-volume mixed 200 60
-run mixed --kind mixed --bytes "$bytes" --mishaps $((2 * deaths))
+for ((more = 0; more < seeds; ++more)); do
+  say "all of it, seed $((SEED + more))"
+  volume "mixed$more" 200 60
+  SEED=$((SEED + more)) run "mixed$more" --kind mixed --bytes $((bytes * 4 / 5)) \
+    --mishaps $((2 * deaths))
+done
 say "locks, files without names, and what somebody else has changed"
 volume situations 60000 60
 run situations --kind situations
