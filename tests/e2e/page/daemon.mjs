@@ -112,8 +112,16 @@ ${settings}
 `;
     fs.writeFileSync(daemon.config, text, { mode: 0o600 });
     await daemon.launch();
-    if (mount) fs.chmodSync(daemon.mnt, 0o777);
+    if (mount) daemon.#openToAll();
     return daemon;
+  }
+
+  /** Durably: a test may kill the daemon at once, and what users may then not do again is lost. */
+  #openToAll() {
+    fs.chmodSync(this.mnt, 0o777);
+    const root = fs.openSync(this.mnt, "r");
+    fs.fsyncSync(root);
+    fs.closeSync(root);
   }
 
   async launch() {
