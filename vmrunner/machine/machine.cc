@@ -76,18 +76,15 @@ Machine::Machine(const RunOptions& options, const GuestImage& image, std::string
   signals_.add(SIGWINCH);
 }
 
-Machine::~Machine() {
-  take_down_qemu();
-  std::error_code ignored;
-  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
-}
+Machine::~Machine() { take_down_qemu(); }
 
 Result<int> Machine::run() {
   try {
     TRY_OK(begin());
     io_.run();
   } catch (const boost::system::system_error& error) {
-    return system_error(error.code().value(), "the machine's sockets cannot be made", directory_);
+    return system_error(error.code().value(), "the machine's sockets cannot be made",
+                        directory_ ? directory_->path() : "");
   }
   terminal_.reset();
   if (failure_) return *failure_;
@@ -96,11 +93,8 @@ Result<int> Machine::run() {
 
 Result<void> Machine::begin() {
   const char* runtime = getenv("XDG_RUNTIME_DIR");
-  directory_ = std::string(runtime == nullptr ? "/tmp" : runtime) + "/cairn-vm-XXXXXX";
-  if (mkdtemp(directory_.data()) == nullptr) {
-    const std::string name = std::exchange(directory_, "");
-    return system_error(errno, "no directory can be made", name);
-  }
+  TRY(auto directory, WorkDirectory::make(runtime == nullptr ? "/tmp" : runtime));
+  directory_.emplace(std::move(directory));
   make_outputs();
   const auto link = link_options(options_);
   end_left_sessions(link.socket);
@@ -132,7 +126,7 @@ void Machine::end_left_sessions(const WebSocket::Options& socket) {
 
 void Machine::make_ports() {
   const auto make = [this](std::size_t port, Port::OnData on_data) {
-    const std::string path = directory_ + "/" + kPorts[port];
+    const std::string path = directory_->path() + "/" + kPorts[port];
     ::unlink(path.c_str());
     if (ports_[port]) ports_[port]->close();
     ports_[port] = std::make_shared<Port>(io_, path, std::move(on_data));
@@ -154,10 +148,10 @@ Result<void> Machine::boot(Accelerator accelerator) {
   make_ports();
   bridge_->unplug();
   TRY(memory_, GuestMemory::make(std::uint64_t(options_.memory_mib) << 20));
-  bridge_->plug(directory_ + "/" + kVolumePort, memory_);
-  TRY(pid_,
-      spawn_qemu(qemu_arguments(qemu_, image_, options_, accelerator, directory_, memory_.path()),
-                 directory_ + "/qemu.log", memory_.file()));
+  bridge_->plug(directory_->path() + "/" + kVolumePort, memory_);
+  TRY(pid_, spawn_qemu(qemu_arguments(qemu_, image_, options_, accelerator, directory_->path(),
+                                      memory_.path()),
+                       directory_->path() + "/qemu.log", memory_.file()));
   const bool probing =
       accelerator == Accelerator::kKvm && options_.accelerator == Accelerator::kAuto;
   timer_.expires_after(probing ? patience_.kvm_boot : patience_.boot);
@@ -225,8 +219,8 @@ void Machine::on_qemu_end() {
 }
 
 std::string Machine::last_words() const {
-  const std::string qemu = tail_of(directory_ + "/qemu.log");
-  return qemu.empty() ? tail_of(directory_ + "/serial.log") : qemu;
+  const std::string qemu = tail_of(directory_->path() + "/qemu.log");
+  return qemu.empty() ? tail_of(directory_->path() + "/serial.log") : qemu;
 }
 
 void Machine::on_up() {

@@ -21,6 +21,7 @@
 #include "vmrunner/machine/port.h"
 #include "vmrunner/machine/qemu.h"
 #include "vmrunner/machine/terminal.h"
+#include "vmrunner/machine/work_directory.h"
 
 namespace cairn::vm {
 
@@ -115,7 +116,7 @@ class Machine {
   const Patience patience_;
   const std::unique_ptr<Random> random_;
   const SessionRecords records_;
-  std::string directory_;
+  std::optional<WorkDirectory> directory_;
   boost::asio::io_context io_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer timer_;  // for the guest to start, or to end
