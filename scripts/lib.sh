@@ -16,7 +16,7 @@ test_packages="libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev acl 
 
 # The guest's image is compiled for 32 bits. (Node comes from Debian only where there is none.)
 guest_packages="gcc-multilib libc6-dev-i386 make flex bison bc zstd python3 dpkg-dev xz-utils"
-guest_test_packages="chromium qemu-system-x86"
+guest_test_packages="chromium qemu-system-x86 debootstrap"
 
 say() { printf '\n== %s\n' "$*"; }
 die() {
