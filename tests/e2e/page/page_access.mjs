@@ -5,7 +5,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { axe, prompt, shows } from "./browser.mjs";
 import { Daemon } from "./daemon.mjs";
-import { button, picture, sh, world } from "./world.mjs";
+import { button, picture, sh, started, world } from "./world.mjs";
 
 const PASSWORD = "open sesame";
 let guarded;
@@ -27,7 +27,7 @@ async function enter() {
   const field = page.getByLabel("Password");
   await field.or(button(page, "PostgreSQL")).first().waitFor();
   if (await field.isVisible()) await logIn(page);
-  await shows(page, prompt);
+  await started(page);
   return page;
 }
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
-import { Browser, prompt, shows } from "./browser.mjs";
+import { Browser, shows } from "./browser.mjs";
 import { REMOTE_NAME } from "./daemon.mjs";
-import { button, onMount, picture, sh, sha256, shell, world } from "./world.mjs";
+import { button, onMount, picture, sh, sha256, shell, started, world } from "./world.mjs";
 
 test("connections that are cut and a daemon that is killed are survived", async () => {
   const page = await shell();
@@ -36,13 +36,13 @@ test("connections that are cut and a daemon that is killed are survived", async 
 /** What a tab had locked is free for the next one of the same browser, whatever became of the daemon. */
 async function locksAreFree(browser, url, name) {
   const page = await browser.open(url);
-  await shows(page, prompt);
+  await started(page);
   await sh(page, `(setsid flock -n /mnt/${name} sleep 1000 </dev/null >/dev/null 2>&1 &)`);
   await sh(page, `until ! flock -n /mnt/${name} true; do sleep 0.1; done`);
   await page.close();
   await world.daemon.restart("SIGKILL");
   const later = await browser.open(url);
-  await shows(later, prompt);
+  await started(later);
   // Much less than the daemon's grace time.
   await sh(later, `until flock -n /mnt/${name} true; do sleep 0.1; done`, { ms: 30_000 });
   // Its session would be waited for after the next crash.
@@ -77,6 +77,6 @@ test("what a machine had locked that was switched off without a daemon is free f
   await start.waitFor();
   await world.daemon.launch();
   await start.click();
-  await shows(page, prompt);
+  await started(page);
   await sh(page, "until flock -n /mnt/switched-off true; do sleep 0.1; done", { ms: 30_000 });
 });

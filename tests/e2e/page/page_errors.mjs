@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Browser, prompt, shows } from "./browser.mjs";
-import { button, notice, picture, sh, shell, world } from "./world.mjs";
+import { Browser } from "./browser.mjs";
+import { button, notice, picture, sh, shell, started, world } from "./world.mjs";
 
 /** A tab in which `answer` answers requests for `pattern`. */
 async function openWith(pattern, answer, query = "") {
@@ -28,7 +28,7 @@ test("what the page cannot be loaded with is said in words, and tried again", as
   await says(noCode, "The emulator cannot be loaded: the server says 404");
   await noCode.unroute("**/*.wasm");
   await button(noCode, "Try again").click();
-  await shows(Object.assign(noCode, { problems: [] }), prompt);
+  await started(Object.assign(noCode, { problems: [] }));
 });
 
 test("a browser without WebAssembly is told so", async () => {
@@ -62,7 +62,7 @@ test("who asks twice for a machine gets one", async () => {
     element.click();
     element.click();
   });
-  await shows(page, prompt);
+  await started(page);
   await sh(page, "ls /mnt");
   assert.deepEqual(page.problems, []);
 });
@@ -103,7 +103,7 @@ test("a file that is no saved machine, or one of somebody's making, is refused i
   await page.getByText("The machine cannot start").waitFor();
   await picture(page, "nonsense");
   await button(page, "Try again").click();
-  await shows(page, prompt);
+  await started(page);
 });
 
 test("a machine without room in the browser's memory is refused in words", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { after, afterEach, before } from "node:test";
-import { Browser, prompt, shows } from "./browser.mjs";
+import { Browser, prompt, shows, TERMINAL_MS } from "./browser.mjs";
 import { Daemon } from "./daemon.mjs";
 
 export const world = { daemon: null, browser: null };
@@ -23,8 +23,14 @@ after(async () => {
 /** A tab with a shell that waits. */
 export async function shell(query = "") {
   const page = await world.browser.open(`${world.daemon.url}/${query}`);
-  await shows(page, prompt);
+  await started(page);
   return page;
+}
+
+/** Waits for the shell of a machine that has been asked for. */
+export async function started(page) {
+  await page.getByText("Machine: Running").waitFor({ timeout: TERMINAL_MS });
+  await shows(page, prompt);
 }
 
 /** Types a line, and waits for what comes of it. */

@@ -41,10 +41,18 @@ export const remote = new RemoteMachine(worker, workerError, (error, isDead) => 
 export const isRunning = computed(() => phase.value === "running");
 export const isBusy = computed(() => !["off", "failed", "running"].includes(phase.value));
 
+/** What an earlier machine has shown is not taken for this one's. */
+function clear(): void {
+  progress.value = { loaded: 0, total: 0 };
+  kernelLines.value = [];
+  for (const screen of screens) screen.reset();
+}
+
 remote.on("phase", (told) => {
   performance.mark(`machine-${told.phase}`);
   phase.value = told.phase;
   detail.value = told.detail;
+  if (told.phase === "loading") clear(); // also when the guest has restarted itself
   if (told.phase !== "off") return;
   postgres.value = "unknown";
   cpuBusy.value = volumeBusy.value = false;
@@ -131,9 +139,7 @@ function settings(cold: boolean): Settings {
 
 /** Starts the machine; `cold` boots it in any case. */
 export async function boot(cold = false): Promise<void> {
-  progress.value = { loaded: 0, total: 0 };
-  kernelLines.value = [];
-  for (const screen of screens) screen.reset();
+  clear();
   try {
     const answer = await remote.call("boot", settings(cold));
     if (!answer.ok) notify("error", detail.value);

@@ -1,6 +1,6 @@
 // The machine's terminals, and what is done with the machine.
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { boot, isBusy, isRunning, kill, phase, stop } from "../app/machine";
 import { copySelection, pasteClipboard } from "../app/keyboard";
 import { changeFontSize } from "../app/preferences";
@@ -136,7 +136,8 @@ function ScreenPanel({ index }: { index: number }) {
 
 export function TerminalView() {
   const running = isRunning.value;
-  useEffect(() => {
+  // At once: what is typed into a machine that is told to run goes to it.
+  useLayoutEffect(() => {
     // The button that started it is gone.
     if (running && document.activeElement === document.body) currentScreen().terminal.focus();
   }, [running]);
