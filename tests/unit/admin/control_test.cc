@@ -7,6 +7,7 @@
 #include "fsd/frontends/admin/control_client.h"
 #include "fsd/frontends/admin/control_server.h"
 #include "fsd/runtime/real_runtime.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cairn::admin {
 namespace {
@@ -15,19 +16,13 @@ Task<std::string> echo(std::string command) { co_return "you said " + command; }
 
 class Control : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/cairn-control.XXXXXX";
-    directory_ = ::mkdtemp(name);
-    path_ = directory_ + "/run/x.sock";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   Result<std::unique_ptr<ControlServer>> start() {
     return ControlServer::start(runtime_.io(), runtime_.runtime().core, path_, echo);
   }
   RealRuntime runtime_{{.io_threads = 1, .pool_threads = 1}};
-  std::string directory_;
-  std::string path_;
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
+  const std::string path_ = directory_ + "/run/x.sock";
 };
 
 TEST_F(Control, AnswersOneLineWithOneLine) {

@@ -2,9 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
@@ -12,26 +10,19 @@
 
 #include "fsd/base/check.h"
 #include "fsd/index/index.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cairn::index {
 
-/// A directory of a test's own, removed with everything in it.
+/// A directory for an index, and what lies where in it.
 class TestDirectory {
  public:
-  TestDirectory() {
-    std::string pattern = std::filesystem::temp_directory_path() / "cairn-index-XXXXXX";
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  TestDirectory(const TestDirectory&) = delete;
-  TestDirectory& operator=(const TestDirectory&) = delete;
-  ~TestDirectory() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path() const { return path_; }
-  [[nodiscard]] std::string index() const { return path_ + "/index"; }
+  [[nodiscard]] const std::string& path() const { return directory_.path(); }
+  [[nodiscard]] std::string index() const { return path() + "/index"; }
   [[nodiscard]] std::string data_file() const { return index() + "/data.mdb"; }
 
  private:
-  std::string path_;
+  const TemporaryDirectory directory_;
 };
 
 inline Change put(std::string_view key, std::string_view value) { return {key, value}; }

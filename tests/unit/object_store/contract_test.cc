@@ -5,7 +5,7 @@
 #include "fsd/object_store/limited_store.h"
 #include "fsd/object_store/memory_store.h"
 #include "fsd/object_store/retrying_store.h"
-#include "tests/unit/object_store/temp_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cairn::object_store::testing {
 namespace {
@@ -39,7 +39,8 @@ template <bool kFancy>
 class FileUnderTest final : public RealStoreUnderTest {
  public:
   FileUnderTest() {
-    auto opened = FileStore::open(core(), real().runtime().pool, directory_.path() / "store",
+    auto opened = FileStore::open(core(), real().runtime().pool,
+                                  std::filesystem::path(directory_.path()) / "store",
                                   {.anonymous_files = kFancy, .attributes = kFancy});
     CHECK(opened.has_value());
     file_ = std::move(*opened);
@@ -48,7 +49,7 @@ class FileUnderTest final : public RealStoreUnderTest {
   ObjectStore& store() override { return *file_; }
 
  private:
-  TempDirectory directory_;
+  TemporaryDirectory directory_;
   std::unique_ptr<FileStore> file_;
 };
 

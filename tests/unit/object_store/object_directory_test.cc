@@ -13,8 +13,8 @@
 #include <set>
 #include <thread>
 
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/object_store/store_matchers.h"
-#include "tests/unit/object_store/temp_directory.h"
 
 namespace cairn::object_store::testing {
 namespace {
@@ -38,8 +38,8 @@ class ObjectDirectoryTest : public ::testing::TestWithParam<bool> {
   [[nodiscard]] ObjectDirectory::Options options() const {
     return {.anonymous_files = GetParam(), .attributes = GetParam()};
   }
-  TempDirectory temp_;
-  fs::path path_ = temp_.path() / "store";
+  TemporaryDirectory temp_;
+  fs::path path_ = fs::path(temp_.path()) / "store";
   std::unique_ptr<ObjectDirectory> directory_ = open_at(path_, options());
 };
 
@@ -194,7 +194,7 @@ TEST_P(ObjectDirectoryTest, ThreadsThatPutAndRemoveInOneDirectoryDoNotTripOverEa
 }
 
 TEST_P(ObjectDirectoryTest, AFullDiskIsUnavailableAndSaysWhy) {
-  const fs::path small = temp_.path() / "small";
+  const fs::path small = fs::path(temp_.path()) / "small";
   fs::create_directory(small);
   if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=1m") != 0) {
     GTEST_SKIP() << "needs the right to mount";

@@ -10,6 +10,7 @@
 
 #include "fsd/object_store/object_store.h"
 #include "fsd/object_store/s3/credential_sources.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/s3/core_runner.h"
 #include "tests/unit/s3/scripted_server.h"
 
@@ -51,9 +52,6 @@ class CredentialsTest : public ::testing::Test {
       if (found == variables_.end()) return std::nullopt;
       return found->second;
     };
-    std::string pattern = ::testing::TempDir() + "cairn-credentials-XXXXXX";
-    CHECK(::mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
     variables_["HOME"] = folder_;
     variables_["AWS_EC2_METADATA_DISABLED"] = "true";
   }
@@ -61,7 +59,6 @@ class CredentialsTest : public ::testing::Test {
     engine_.stop();
     drop_chain();
     real_.stop();
-    std::filesystem::remove_all(folder_);
   }
   void serve(ScriptedServer::Script script) {
     server_ = std::make_unique<ScriptedServer>(std::move(script));
@@ -104,7 +101,8 @@ class CredentialsTest : public ::testing::Test {
   CurlEngine engine_{real_.io(), real_.io_executor(), {}};
   std::map<std::string, std::string> variables_;
   CredentialsConfig config_;
-  std::string folder_;
+  const TemporaryDirectory temporary_;
+  const std::string folder_ = temporary_.path();
   std::unique_ptr<ScriptedServer> server_;
   std::unique_ptr<CredentialChain> chain_;
 };

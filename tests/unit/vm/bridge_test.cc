@@ -42,7 +42,6 @@ class BridgeTest : public GuestSide {
     settle();
     EXPECT_TRUE(done);
     bridge.reset();
-    std::filesystem::remove_all(directory);
   }
   /// A request in one descriptor, and in the next one room for its answer.
   void send(std::uint16_t head, const std::string& message) {

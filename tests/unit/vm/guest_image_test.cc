@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/temporary_directory.h"
 #include "vmrunner/machine/qemu.h"
 
 namespace cairn::vm {
@@ -13,9 +14,6 @@ namespace {
 class GuestImageTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/cairn-image-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory = pattern;
     write("vmlinuz", "abc");
     write("initramfs.gz", "abc");
     write("manifest.json", R"({"format":1,"memory_mib":128,
@@ -28,13 +26,13 @@ class GuestImageTest : public ::testing::Test {
       "servers":{"postgres":{"ports":[5432]},"other":{"ports":[5432,1521]}},
       "packages":[{"name":"p","version":"1"}]})");
   }
-  void TearDown() override { std::filesystem::remove_all(directory); }
   void write(const std::string& name, const std::string& content) const {
     std::ofstream(directory + "/" + name) << content;
   }
 
   const std::string kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-  std::string directory;
+  const TemporaryDirectory temporary;
+  const std::string directory = temporary.path();
 };
 
 TEST_F(GuestImageTest, IsWhatItsManifestSays) {

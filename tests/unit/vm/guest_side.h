@@ -8,11 +8,11 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstring>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "fsd/base/unique_fd.h"
+#include "tests/support/temporary_directory.h"
 #include "vmrunner/machine/guest_memory.h"
 
 namespace cairn::vm {
@@ -47,9 +47,7 @@ inline std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t
 class GuestSide : public ::testing::Test {
  protected:
   void make_directory() {
-    std::string pattern = ::testing::TempDir() + "/cairn-vhost-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory = pattern;
+    directory = temporary.emplace().path();
     auto made = GuestMemory::make(kMemoryBytes);
     ASSERT_TRUE(made);
     memory = std::move(*made);
@@ -117,6 +115,7 @@ class GuestSide : public ::testing::Test {
   }
 
   boost::asio::io_context io;
+  std::optional<TemporaryDirectory> temporary;
   std::string directory;
   GuestMemory memory;
   UniqueFd qemu, kick, call;

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "tests/support/temporary_directory.h"
 
 namespace cairn::vm {
 namespace {
@@ -12,9 +13,6 @@ namespace {
 class HostFilesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/cairn-files-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory = pattern;
     write("vmlinuz", std::string(100'000, 'k'));
     write("initramfs.gz", "abc");
     write("manifest.json", R"({"format":1,"memory_mib":128,"volume_device":"vhost-user-fs",
@@ -33,7 +31,6 @@ class HostFilesTest : public ::testing::Test {
                               .write_memory = [](std::uint64_t, std::string_view) { return true; },
                           });
   }
-  void TearDown() override { std::filesystem::remove_all(directory); }
   void write(const std::string& name, const std::string& content) const {
     std::ofstream(directory + "/" + name) << content;
   }
@@ -46,7 +43,8 @@ class HostFilesTest : public ::testing::Test {
     files->on_event(message);
   }
 
-  std::string directory;
+  const TemporaryDirectory temporary;
+  const std::string directory = temporary.path();
   std::optional<GuestImage> image;
   std::optional<HostFiles> files;
   std::size_t sent = 0;

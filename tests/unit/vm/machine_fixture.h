@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "fsd/base/unique_fd.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/vm/fake_daemon.h"
 #include "vmrunner/machine/machine.h"
 
@@ -53,9 +54,6 @@ class MachineFixture : public ::testing::Test {
 
   void SetUp() override {
     signal(SIGPIPE, SIG_IGN);  // as the program does
-    std::string pattern = ::testing::TempDir() + "/cairn-machine-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory = pattern;
     for (const char* name : {"vmlinuz", "initramfs.gz"}) std::ofstream(file(name)) << "abc";
     std::ofstream(file("manifest.json")) << R"({"format":1,"memory_mib":128,
         "volume_device":"vhost-user-fs","command_lines":{"qemu":"console=ttyS0"},
@@ -69,7 +67,6 @@ class MachineFixture : public ::testing::Test {
     out = make_pipe();
     err = make_pipe();
   }
-  void TearDown() override { std::filesystem::remove_all(directory); }
 
   [[nodiscard]] std::string file(const std::string& name) const { return directory + "/" + name; }
   static Pipe make_pipe() {
@@ -126,7 +123,8 @@ class MachineFixture : public ::testing::Test {
   }
 
   FakeDaemon daemon;
-  std::string directory;
+  const TemporaryDirectory temporary;
+  const std::string directory = temporary.path();
   RunOptions options;
   Patience patience;
   Pipe in, out, err;

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "fsd/base/unique_fd.h"
+#include "tests/support/temporary_directory.h"
 #include "vmrunner/machine/guest_memory.h"
 
 // A shell in QEMU's place.
@@ -20,14 +21,10 @@ namespace {
 class QemuTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/cairn-qemu-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory = pattern;
     auto made = GuestMemory::make(1U << 20);
     ASSERT_TRUE(made);
     memory = std::move(*made);
   }
-  void TearDown() override { std::filesystem::remove_all(directory); }
   std::string run(const std::string& script) {
     const std::string log = directory + "/log";
     const auto pid = spawn_qemu({"/bin/sh", "-c", script}, log, memory.file());
@@ -38,7 +35,8 @@ class QemuTest : public ::testing::Test {
     return std::move(out).str();
   }
 
-  std::string directory;
+  const TemporaryDirectory temporary;
+  const std::string directory = temporary.path();
   GuestMemory memory;
 };
 

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
-#include <filesystem>
 #include <optional>
 
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/vm/fake_daemon.h"
 
 namespace cairn::vm {
@@ -13,13 +13,7 @@ namespace {
 
 class SessionEnderTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/cairn-ender-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    base = pattern;
-    records.emplace(base + "/sessions");
-  }
-  void TearDown() override { std::filesystem::remove_all(base); }
+  void SetUp() override { records.emplace(base + "/sessions"); }
   void leave(const FakeDaemon& daemon, const resume::SessionId& id) const {
     ASSERT_TRUE(records->keep(daemon.url(), id));
   }
@@ -34,7 +28,8 @@ class SessionEnderTest : public ::testing::Test {
     io.run();
   }
 
-  std::string base;
+  const TemporaryDirectory temporary;
+  const std::string base = temporary.path();
   std::optional<SessionRecords> records;
   boost::asio::io_context io;
   int done = 0;

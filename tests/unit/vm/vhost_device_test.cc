@@ -30,7 +30,6 @@ class VhostDeviceTest : public GuestSide {
   void TearDown() override {
     device->close();
     io.poll();
-    std::filesystem::remove_all(directory);
   }
 
   std::shared_ptr<VhostDevice> device;

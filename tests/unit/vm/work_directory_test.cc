@@ -1,10 +1,11 @@
 #include "vmrunner/machine/work_directory.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "tests/support/temporary_directory.h"
 
 namespace cairn::vm {
 namespace {
@@ -13,13 +14,8 @@ namespace fs = std::filesystem;
 
 class WorkDirectoryTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    base = ::testing::TempDir() + "/cairn-work-XXXXXX";
-    ASSERT_NE(mkdtemp(base.data()), nullptr);
-  }
-  void TearDown() override { fs::remove_all(base); }
-
-  std::string base;
+  const TemporaryDirectory temporary;
+  const std::string base = temporary.path();
 };
 
 TEST_F(WorkDirectoryTest, GoesWithItsRunner) {

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/temporary_directory.h"
+
 namespace cairn::vm {
 namespace {
 
@@ -15,13 +17,7 @@ namespace fs = std::filesystem;
 
 class SessionRecordsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/cairn-records-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    base = pattern;
-    directory = base + "/a/sessions";
-  }
-  void TearDown() override { fs::remove_all(base); }
+  void SetUp() override { directory = base + "/a/sessions"; }
   [[nodiscard]] std::size_t files() const {
     std::error_code none;
     std::size_t count = 0;
@@ -33,7 +29,9 @@ class SessionRecordsTest : public ::testing::Test {
     ASSERT_TRUE(SessionRecords(directory).keep(url, id));
   }
 
-  std::string base, directory;
+  const TemporaryDirectory temporary;
+  const std::string base = temporary.path();
+  std::string directory;
   const std::string kUrl = "ws://127.0.0.1:8080/ws/9p";
   const resume::SessionId kId{1, 0xfe, 3};
 };

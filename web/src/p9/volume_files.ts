@@ -90,16 +90,28 @@ export class VolumeFiles {
     return bodyOf(type, reply);
   }
 
-  async #walk(path: readonly string[]): Promise<void> {
+  /** What `work` gives for what is there, whose fid is FILE meanwhile. Links are not followed. */
+  async #at<T>(path: readonly string[], work: () => Promise<T>): Promise<T> {
     const found = await this.#ask(Type.Twalk, (out) => {
       out.u32(ROOT).u32(FILE).u16(path.length);
       for (const name of path) out.string(name);
     });
     if (found.u16() < path.length) throw new P9Error(ENOENT);
+    try {
+      return await work();
+    } finally {
+      await this.#ask(Type.Tclunk, (out) => out.u32(FILE)).catch(() => null);
+    }
   }
 
-  async #clunk(): Promise<void> {
-    await this.#ask(Type.Tclunk, (out) => out.u32(FILE)).catch(() => null);
+  /** Null: there is nothing. */
+  async #ifThere<T>(path: readonly string[], work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await this.#at(path, work);
+    } catch (error) {
+      if (error instanceof P9Error && error.errno === ENOENT) return null;
+      throw error;
+    }
   }
 
   async #attributes(): Promise<Attributes> {
@@ -113,18 +125,8 @@ export class VolumeFiles {
   }
 
   /** Null: there is nothing. Symbolic links are not followed. */
-  async look(path: readonly string[]): Promise<Attributes | null> {
-    try {
-      await this.#walk(path);
-    } catch (error) {
-      if (error instanceof P9Error && error.errno === ENOENT) return null;
-      throw error;
-    }
-    try {
-      return await this.#attributes();
-    } finally {
-      await this.#clunk();
-    }
+  look(path: readonly string[]): Promise<Attributes | null> {
+    return this.#ifThere(path, () => this.#attributes());
   }
 
   /** Makes the directory, for its owner alone, if it is not there. */
@@ -144,15 +146,12 @@ export class VolumeFiles {
     const partial = `${name}.${crypto.getRandomValues(new Uint32Array(1)).join("")}.part`;
     try {
       await this.#create(directory, partial, bytes, gid);
-      await this.#walk([directory]);
-      try {
+      await this.#at([directory], async () => {
         await this.#ask(Type.Trenameat, (out) =>
           out.u32(FILE).string(partial).u32(FILE).string(name),
         );
         await this.#ask(Type.Tfsync, (out) => out.u32(FILE).u32(0));
-      } finally {
-        await this.#clunk();
-      }
+      });
     } catch (error) {
       await this.#remove(directory, partial).catch(() => null);
       throw error;
@@ -160,8 +159,7 @@ export class VolumeFiles {
   }
 
   async #create(directory: string, name: string, bytes: Uint8Array, gid: number): Promise<void> {
-    await this.#walk([directory]);
-    try {
+    await this.#at([directory], async () => {
       await this.#ask(Type.Tlcreate, (out) =>
         out.u32(FILE).string(name).u32(O_WRONLY_EXCL).u32(0o600).u32(gid),
       );
@@ -171,29 +169,18 @@ export class VolumeFiles {
         if (reply.u32() !== count) throw new P9Error(ENOSPC);
       });
       await this.#ask(Type.Tfsync, (out) => out.u32(FILE).u32(0));
-    } finally {
-      await this.#clunk();
-    }
+    });
   }
 
   async #remove(directory: string, name: string): Promise<void> {
-    await this.#walk([directory]);
-    try {
-      await this.#ask(Type.Tunlinkat, (out) => out.u32(FILE).string(name).u32(0));
-    } finally {
-      await this.#clunk();
-    }
+    await this.#at([directory], () =>
+      this.#ask(Type.Tunlinkat, (out) => out.u32(FILE).string(name).u32(0)),
+    );
   }
 
   /** Its first `max` bytes. Null: there is none. */
-  async read(path: readonly string[], max: number): Promise<Uint8Array<ArrayBuffer> | null> {
-    try {
-      await this.#walk(path);
-    } catch (error) {
-      if (error instanceof P9Error && error.errno === ENOENT) return null;
-      throw error;
-    }
-    try {
+  read(path: readonly string[], max: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.#ifThere(path, async () => {
       const bytes = new Uint8Array(Math.min((await this.#attributes()).size, max));
       await this.#ask(Type.Tlopen, (out) => out.u32(FILE).u32(O_RDONLY));
       await this.#inPieces(bytes.length, async (at, count) => {
@@ -203,9 +190,7 @@ export class VolumeFiles {
         bytes.set(piece, at);
       });
       return bytes;
-    } finally {
-      await this.#clunk();
-    }
+    });
   }
 
   /** Several pieces under way at once; when it fails, none is under way any more. */
