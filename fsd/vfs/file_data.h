@@ -12,6 +12,7 @@
 #include "fsd/vfs/extent_map.h"
 #include "fsd/vfs/file_writer.h"
 #include "fsd/vfs/range_copier.h"
+#include "fsd/vfs/read_ahead_shares.h"
 #include "fsd/vfs/trim_table.h"
 #include "fsd/vfs/types.h"
 
@@ -95,6 +96,8 @@ class FileData {
                                  std::uint64_t length);
   /// How far ahead of a reader that makes sense.
   [[nodiscard]] std::uint64_t prefetch_bytes_max() const { return volume_.prefetch_bytes_max(); }
+  /// Who shares that.
+  [[nodiscard]] ReadAheadShares& read_ahead_shares() { return shares_; }
 
  private:
   enum class Leave : std::uint8_t { kHole, kPreallocated };
@@ -112,6 +115,7 @@ class FileData {
   TrimTable trims_{volume_};
   ExtentMap extents_{volume_, trims_};
   FileWriter writer_{volume_, trims_, extents_};
+  ReadAheadShares shares_;
   RangeCopier copier_{volume_, trims_, extents_, extents_per_step_};
   bool trimming_ = false;
   bool stopping_ = false;

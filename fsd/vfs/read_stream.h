@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "fsd/base/id.h"
 #include "fsd/vfs/file_data.h"
 #include "fsd/vfs/read_ahead.h"
+#include "fsd/vfs/read_ahead_shares.h"
 
 namespace cairn::vfs {
 
@@ -20,6 +22,7 @@ class ReadStream {
 
  private:
   ReadAhead ahead_;
+  std::shared_ptr<ReadAheadShares::Reader> reader_;
 };
 
 }  // namespace cairn::vfs

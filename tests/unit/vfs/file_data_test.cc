@@ -397,6 +397,7 @@ class ColdVolume final : public engine::Volume {
     std::copy(bytes.begin(), bytes.end(), into.begin());
     co_return Result<void>();
   }
+  [[nodiscard]] std::uint64_t prefetch_bytes_max() const override { return prefetch_max; }
   std::uint64_t prefetch(engine::DataRef from, std::uint64_t length) override {
     length = std::min(length, takes);
     takes -= length;
@@ -410,6 +411,7 @@ class ColdVolume final : public engine::Volume {
   testing::MemoryVolume inner;
   std::deque<OneShot<Result<void>>> waiting;
   std::vector<std::pair<engine::DataRef, std::uint64_t>> prefetched;
+  std::uint64_t prefetch_max = UINT64_MAX;
   std::uint64_t takes = UINT64_MAX;
 };
 
@@ -497,6 +499,31 @@ TEST_F(ColdReads, ASequentialReaderIsReadAheadFor) {
     end = std::max(end, ref.offset - volume.prefetched[0].first.offset + length);
   }
   EXPECT_GE(end, ReadAhead::kWindowMin);
+}
+
+TEST_F(ColdReads, ReadersShareWhatMayBeReadAhead) {
+  constexpr std::uint64_t kLarge = 8U << 20;
+  volume.prefetch_max = 1U << 20;
+  EXPECT_TRUE(data.write(kFile, inode, 0, as_bytes(data_bytes(kLarge))));
+  const auto most_ahead = [&](std::size_t readers) {
+    std::vector<ReadStream> streams(readers);
+    std::vector<std::uint64_t> asked(readers);
+    std::uint64_t most = 0;
+    for (std::uint64_t at = 0; at < kLarge / 2; at += 16 * kPage) {
+      for (std::size_t i = 0; i < readers; ++i) {
+        const std::size_t before = volume.prefetched.size();
+        streams[i].on_read(data, kFile, inode.size, at, 16 * kPage);
+        for (std::size_t k = before; k < volume.prefetched.size(); ++k) {
+          asked[i] += volume.prefetched[k].second;
+        }
+        if (at > kLarge / 4)
+          most = std::max(most, asked[i] - at);  // the first read is not asked for
+      }
+    }
+    return most;
+  };
+  EXPECT_EQ(most_ahead(1), 1U << 20);
+  EXPECT_EQ(most_ahead(4), 1U << 18);
 }
 
 TEST_F(ColdReads, AWriterMayChangeTheFileMeanwhile) {
