@@ -4,12 +4,14 @@
 
 // A read that begins where an earlier one ended continues its stream; any other begins a new one
 // and asks for nothing, but for one at the start of the file, which most programs that begin there
-// go on from. A stream keeps a window in front of its reader. While it grows it asks again only
-// when less than half of the window is left, and each ask doubles the window, from 128 KiB up: a
-// program that reads a little and stops has cost little, one that goes on soon has tens of
-// megabytes under way, which is what fills a long link (32 MiB at 60 ms are 500 MB/s). Far below
-// its largest it grows fourfold. A window that is as large as it may be is kept full, in pieces of
-// an eighth: one as large as a GET.
+// go on from. A stream keeps a window in front of its reader. The first one is four times what is
+// read at once: 128 KiB for a program that looks into a file, 1 MiB for one that copies it, whose
+// pieces the kernel makes large. While the window grows it asks again only when less than half of
+// it is left, and each ask makes it eight times as large: a program that reads a little and stops
+// has cost little, and one that goes on has all that memory is for (32 MiB, which fill a link of
+// 500 MB/s and 60 ms) under way after three of the store's answers, which far away are what a file
+// of some megabytes takes. A window that is as large as it may be is kept full, in pieces of an
+// eighth: one as large as a GET.
 //
 // The kernel splits large reads and sends the parts from several threads, so a stream that has
 // proven itself is continued by whatever falls near its next byte too, out of order or again.
@@ -23,7 +25,9 @@ namespace cairn::vfs {
 namespace {
 
 constexpr std::uint64_t kSlackMax = 1U << 20;
-constexpr std::uint64_t kSmallShare = 16;
+constexpr std::uint64_t kGrowth = 8;
+constexpr std::uint64_t kFirstReads = 4;
+constexpr std::uint64_t kFirstMax = 1U << 20;
 constexpr std::uint64_t kPieces = 8;  // of a window, at least; but no piece is tiny
 
 std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
@@ -81,9 +85,10 @@ std::optional<ReadAhead::Ask> ReadAhead::advance(Stream& stream, std::uint64_t l
   const std::uint64_t left = stream.ahead_end - stream.next;
   if (stream.window < window_max) {
     if (stream.window > 0 && left >= stream.window / 2) return std::nullopt;
-    const std::uint64_t times = stream.window < window_max / kSmallShare ? 4 : 2;
     // Whoever reads in large pieces has at least the next one under way.
-    stream.window = std::max({stream.window * times, kWindowMin, length});
+    const std::uint64_t first =
+        std::clamp(kFirstReads * std::min(length, kFirstMax), kWindowMin, kFirstMax);
+    stream.window = std::max({stream.window * kGrowth, first, length});
   }
   stream.window = std::min(stream.window, window_max);
   const std::uint64_t missing = stream.window - std::min(stream.window, left);
