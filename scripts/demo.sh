@@ -93,7 +93,7 @@ start() {
   tell "mounted on build/demo/mnt after $(seconds_since "$since") s ($(sed -n \
     's/.* ready fuse [^(]*(\(.*\))$/\1/p' "$demo/daemon.log"))"
   ninep=$(sed -n 's/.* ready 9p \(127.*\)$/\1/p' "$demo/daemon.log")
-  web=$(sed -n 's/.* ready web \(http:.*\)$/\1/p' "$demo/daemon.log" | head -1)
+  web=$(sed -n 's/.* ready web \(http:.*\)$/\1/p' "$demo/daemon.log" | sed -n 1p)
 }
 # stop: its exit status is left in `status`.
 stop() {
@@ -292,7 +292,7 @@ show_bucket() {
   tell "$(find "$demo/bucket" -type f -not -path '*/.*' | wc -l) objects," \
     "$(du -sh "$demo/bucket" | cut -f 1) for $(du -sh --apparent-size "$mount" | cut -f 1) of" \
     "files; other tools cannot read them:"
-  (cd "$demo/bucket" && find . -type f -not -path '*/.*' | sort | head -5 | sed 's,^\./,      ,')
+  (cd "$demo/bucket" && find . -type f -not -path '*/.*' | sort | sed -n "1,5s,^\./,      ,p")
 }
 
 show_stop() {

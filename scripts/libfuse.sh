@@ -65,7 +65,7 @@ fi
 
 # The mirror comes from the system's own apt sources: any Debian archive but the security one.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' \
-  2>>"$log" | sort -u | head -n 1)
+  2>>"$log" | sort -u | sed -n 1p)
 [ -n "$mirror" ] || give_up "apt knows no Debian mirror (run apt-get update once)"
 
 rm -rf "$work"
@@ -84,7 +84,7 @@ apt update || give_up "Debian's $SUITE sources cannot be reached through this sy
 
 dsc=$(find "$work/source" -name 'fuse3_*.dsc' | sort -V | tail -n 1)
 [ -n "$dsc" ] || give_up "Debian's $SUITE has no fuse3"
-version=$(sed -n 's/^Version: \(.*\)$/\1/p' "$dsc" | head -n 1)
+version=$(sed -n 's/^Version: \(.*\)$/\1/p' "$dsc" | sed -n 1p)
 dpkg --compare-versions "$version" ge "$MINIMUM" ||
   give_up "Debian's $SUITE has libfuse $version, older than $MINIMUM"
 # apt has checked the .dsc's hash against the signed index; dpkg-source checks the tarballs' by it.

@@ -104,7 +104,7 @@ head -c 300000 /dev/urandom >"$work/mnt/two"
 cp "$work/mnt/two" "$work/two"
 stop a
 victim=$(ls -S "$work"/damaged/log/*/* | sed -n 1p)
-first_of_two=$(ls -t $(ls -S "$work"/damaged/log/*/* | head -2) | tail -1)
+first_of_two=$(ls -t $(ls -S "$work"/damaged/log/*/* | sed -n 1,2p) | tail -1)
 victim=$first_of_two
 python3 - "$victim" <<'PY'
 import sys

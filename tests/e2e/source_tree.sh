@@ -5,7 +5,7 @@
 s3_config "$work/c.toml" "tree-$$"
 mkdir "$work/mnt" "$work/source"
 "$here/fetch_source.sh" git "$work/source" || fail "the source package cannot be had"
-archive=$(ls "$work"/source/git_*.orig.tar.* | head -1)
+archive=$(ls "$work"/source/git_*.orig.tar.* | sed -n 1p)
 
 start a -c "$work/c.toml" --mount "$work/mnt" --cache-dir "$work/cache1"
 say "unpack"

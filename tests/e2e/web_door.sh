@@ -84,7 +84,7 @@ expect "another port" "$(status 0 -H 'Host: 127.0.0.1:1' "$url/")" 421
 expect "another origin" "$(status 0 -H 'Origin: https://evil.example' "$url/api/status")" 403
 expect "another site" "$(status 0 -H 'Sec-Fetch-Site: cross-site' "$url/api/status")" 403
 handshake() {
-  /usr/bin/python3 "$work/web_socket.py" "$socket" "$@" </dev/null | head -1
+  /usr/bin/python3 "$work/web_socket.py" "$socket" "$@" </dev/null | sed -n 1p
 }
 expect "a WebSocket" "$(handshake)" 101
 expect "of our page" "$(handshake "Origin: $url")" 101

@@ -261,9 +261,18 @@ def bans(tree: Tree) -> Iterator[Offence]:
                 yield Offence(path, number, "ban", f"{match.group(0)}: only in runtime/ ({name})")
 
 
+def broken_pipes(tree: Tree) -> Iterator[Offence]:
+    """Under pipefail a script ends now and then when a program still writes to what has ended."""
+    for path in tree.having(".sh", below=("scripts/", "tests/e2e/")):
+        lines = tree.lines(path)
+        for number, line in enumerate(lines, 1):
+            if re.search(r"\|\s*head\b", line) and not _allowed(lines, number, "head"):
+                yield Offence(path, number, "head", "`sed -n 1p` reads all of it, head does not")
+
+
 def _allowed(lines: list[str], number: int, name: str) -> bool:
     near = lines[max(0, number - 2) : number]
-    return any(re.search(rf"//.*tidy-allow\({name}\): \S+", line) for line in near)
+    return any(re.search(rf"(?://|#).*tidy-allow\({name}\): \S+", line) for line in near)
 
 
 # Spelled in pieces, so that this file does not offend itself.
@@ -290,7 +299,8 @@ def words(tree: Tree) -> Iterator[Offence]:
                 yield Offence(path, number, "workshop", "how it was written is not of interest")
 
 
-PLAIN = (layers, include_paths, third_party, columns, pragma_once, readmes, bans, words)
+PLAIN = (layers, include_paths, third_party, columns, pragma_once, readmes, bans,
+         broken_pipes, words)
 RATCHETED = (file_sizes, function_sizes)
 
 

@@ -187,6 +187,17 @@ class TidyTest(unittest.TestCase):
         reasonless = {"fsd/base/b.cc": "std::thread t;  // tidy-allow(thread):\n"}
         self.assertEqual(self.offences(reasonless), ["ban"])
 
+    def test_broken_pipes(self):
+        readme = {"scripts/README.md": ""}
+        for line, rules in (
+            ("find . | head -5", ["head"]),
+            ("find . | sed -n 1,5p", []),
+            ("head -5 names", []),
+            ("yes | head -1  # tidy-allow(head): that is what is tried", []),
+        ):
+            with self.subTest(line):
+                self.assertEqual(self.offences({"scripts/b.sh": line + "\n", **readme}), rules)
+
     def test_words(self):
         for word, rule in (
             ("TO" + "DO", "open-end"),
