@@ -27,6 +27,24 @@ fi
 grep -q "a daemon of this name runs already" "$work/second" ||
   fail "the second says: $(tail -1 "$work/second")"
 umount "$work/mnt"
-has_ended() { ! "$cairn" status --name "$name" >/dev/null 2>&1; }
-until_true 30 has_ended || fail "the last daemon does not end"
+
+# One that ends in the moment in which it is asked: it hangs up, and is gone.
+python3 - "/run/cairn/e2e-ending-$$.sock" <<'PY' &
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as door:
+    door.bind(sys.argv[1])
+    door.listen()
+    looked, asked = door.accept(), door.accept()
+    os.unlink(sys.argv[1])
+PY
+pids[ending]=$!
+until_true 20 test -S "/run/cairn/e2e-ending-$$.sock" || fail "nobody listens"
+"$cairn" serve --background --storage "file://$work/bucket3" --mount "$work/other" \
+  --cache-dir "$work/cache3" --name "e2e-ending-$$" >"$work/log" 2>&1 ||
+  fail "after one that ended: $(tail -1 "$work/log")"
+umount "$work/other"
+has_ended() { ! "$cairn" status --name "$1" >/dev/null 2>&1; }
+for one in "$name" "e2e-ending-$$"; do
+  until_true 30 has_ended "$one" || fail "$one does not end"
+done
 say "passed"

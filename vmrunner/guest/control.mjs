@@ -1,6 +1,8 @@
 // The host's side of the control line (README.md): requests and their answers, events, and the files
 // that programs in the guest ask for. It knows no emulator: whoever carries the bytes gives it
 // `write`, and `writeMemory(bytes, address)` where the host reaches the guest's memory.
+import { webcrypto } from "node:crypto";
+
 const PAGE = 4096;
 const WRITE_MAX = PAGE; // the guest gives the device buffers of a page
 const WINDOW = 12; // of its 16 buffers; what finds none is dropped by v86 without a word
@@ -37,7 +39,7 @@ export class Control {
   }
 
   start(values = {}) {
-    const seed = Buffer.from(crypto.getRandomValues(new Uint8Array(64))).toString("hex");
+    const seed = Buffer.from(webcrypto.getRandomValues(new Uint8Array(64))).toString("hex");
     return this.request("start", { time: Date.now(), seed, ...values });
   }
 
