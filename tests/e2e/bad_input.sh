@@ -103,9 +103,7 @@ flush a
 head -c 300000 /dev/urandom >"$work/mnt/two"
 cp "$work/mnt/two" "$work/two"
 stop a
-victim=$(ls -S "$work"/damaged/log/*/* | sed -n 1p)
-first_of_two=$(ls -t $(ls -S "$work"/damaged/log/*/* | sed -n 1,2p) | tail -1)
-victim=$first_of_two
+victim=$(ls -t $(ls -S "$work"/damaged/log/*/* | sed -n 1,2p) | tail -1)
 python3 - "$victim" <<'PY'
 import sys
 with open(sys.argv[1], "r+b") as f:

@@ -6,7 +6,6 @@ import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { prompt, shows } from "./browser.mjs";
 import { onMount, picture, sh, shell } from "./world.mjs";
 
 const build = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../../build");
@@ -26,7 +25,6 @@ test("gcc in a Debian on the volume compiles, and what it has made runs", async 
   }
   run("cp", "-a", tree, onMount("debian"));
   const page = await shell("?root=/debian");
-  await shows(page, prompt);
   const program = `#include <stdio.h>\\nint main(){puts("hello from the volume");}\\n`;
   await sh(page, `cd /root && printf '${program}' >hello.c && gcc -o hello hello.c`, { ms: 120_000 });
   assert.match(await sh(page, "clear; ./hello"), /^hello from the volume/m);

@@ -178,6 +178,15 @@ test("it is usable without eyes or a mouse, in light and in dark", async () => {
     await page.getByRole("tab", { name, selected: true }).waitFor();
     assert.equal(await focused(), name);
   }
+  await page.evaluate(async () => {
+    for (let pressed = 0; pressed < 3; ++pressed) {
+      const key = { key: "ArrowRight", bubbles: true };
+      document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
+      await null; // the page is rendered, and not painted
+    }
+  });
+  await page.getByRole("tab", { name: "Terminal 1", selected: true }).waitFor();
+  assert.equal(await focused(), "Terminal 1", "the arrows pressed fast");
   await page.keyboard.press("Enter");
   await sh(page, "echo typed");
   // A dialog's button gives the keyboard to the terminal.

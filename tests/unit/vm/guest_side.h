@@ -8,6 +8,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 

@@ -52,7 +52,7 @@ remote.on("phase", (told) => {
   performance.mark(`machine-${told.phase}`);
   phase.value = told.phase;
   detail.value = told.detail;
-  if (told.phase === "loading") clear(); // also when the guest has restarted itself
+  if (told.phase === "loading") clear();
   if (told.phase !== "off") return;
   postgres.value = "unknown";
   cpuBusy.value = volumeBusy.value = false;
@@ -139,7 +139,6 @@ function settings(cold: boolean): Settings {
 
 /** Starts the machine; `cold` boots it in any case. */
 export async function boot(cold = false): Promise<void> {
-  clear();
   try {
     const answer = await remote.call("boot", settings(cold));
     if (!answer.ok) notify("error", detail.value);

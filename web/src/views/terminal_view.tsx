@@ -1,6 +1,6 @@
 // The machine's terminals, and what is done with the machine.
 import { signal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { boot, isBusy, isRunning, kill, phase, stop } from "../app/machine";
 import { copySelection, pasteClipboard } from "../app/keyboard";
 import { changeFontSize } from "../app/preferences";
@@ -107,7 +107,8 @@ function ScreenPanel({ index }: { index: number }) {
   const place = useRef<HTMLDivElement>(null);
   const screen = screens[index];
   const isShown = current.value === index;
-  useEffect(() => {
+  // At once: who is fast with the arrows has pressed the next one before the page is painted.
+  useLayoutEffect(() => {
     if (!screen || !place.current || !isShown) return;
     screen.show(place.current);
     if (!isArrowing) screen.terminal.focus();
