@@ -53,8 +53,8 @@ Task<Result<bool>> keeps_versions(object_store::s3::S3Store* store) {
 }
 
 Result<daemon::MadeStore> make_s3_store(RealRuntime& runtime, const config::Settings& settings) {
-  TRY(auto store, object_store::s3::S3Store::make(runtime.runtime(), runtime.io(),
-                                                  runtime.io_executor(), s3_options(settings)));
+  TRY(auto store, object_store::s3::S3Store::make(runtime.runtime(), runtime.io_place(),
+                                                  runtime.transfer_places(), s3_options(settings)));
   auto* s3 = store.get();
   daemon::MadeStore made;
   made.store = std::move(store);

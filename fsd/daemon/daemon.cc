@@ -52,6 +52,8 @@ namespace {
 
 /// More than there are cores: a directory as a store keeps one busy for each put's fsync.
 constexpr int kPoolThreads = 8;
+/// With TLS, each takes in some hundred megabytes a second.
+constexpr int kTransferThreads = 2;
 
 Error not_yet(const char* setting) {
   return Error(std::make_error_code(std::errc::not_supported),
@@ -145,7 +147,8 @@ bool wait_for_predecessor(Runtime& runtime, const std::string& control_path,
 Daemon::Daemon(config::Settings settings, StoreFactory make_store)
     : settings_(std::move(settings)),
       make_store_(std::move(make_store)),
-      runtime_({.io_threads = 1, .pool_threads = kPoolThreads}),
+      runtime_(
+          {.io_threads = 1, .transfer_threads = kTransferThreads, .pool_threads = kPoolThreads}),
       waiter_(std::make_unique<Waiter>(runtime_.io(), [this] { on_signal(); })) {}
 
 Daemon::~Daemon() { stop(); }

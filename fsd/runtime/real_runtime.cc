@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <deque>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -48,28 +49,50 @@ class IoExecutor final : public Executor {
   boost::asio::io_context& io_;
 };
 
+/// An io_context that runs until it is stopped.
+class IoThreads {
+ public:
+  IoThreads(int count, const char* name) : io_(count) {
+    for (int i = 0; i < count; ++i) {
+      threads_.emplace_back([this, name] {
+        pthread_setname_np(pthread_self(), name);
+        io_.run();
+      });
+    }
+  }
+  void stop() { io_.stop(); }
+  void join() {
+    for (std::thread& thread : threads_) thread.join();
+  }
+  [[nodiscard]] IoPlace place() { return {io_, executor_}; }
+
+ private:
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      io_.get_executor()};
+  IoExecutor executor_{io_};
+  std::vector<std::thread> threads_;
+};
+
 }  // namespace
 
 struct RealRuntime::Impl {
-  boost::asio::io_context io;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{io.get_executor()};
-  IoExecutor io_executor{io};
-  Strand core{io_executor};
+  IoThreads io;
+  std::deque<IoThreads> transfers;
+  std::vector<IoPlace> transfer_places;
+  Strand core{io.place().executor};
   ThreadPool pool;
   ThreadPool indexing{1, "cairn-index"};
-  AsioTimers timers{io, core};
+  AsioTimers timers{io.place().io, core};
   RealClock clock;
   RealRandom random;
   Runtime runtime{core, pool, indexing, timers, clock, random};
-  std::vector<std::thread> io_threads;
   bool stopped = false;
 
-  explicit Impl(Options options) : pool(options.pool_threads, "cairn-pool") {
-    for (int i = 0; i < options.io_threads; ++i) {
-      io_threads.emplace_back([this] {
-        pthread_setname_np(pthread_self(), "cairn-io");
-        io.run();
-      });
+  explicit Impl(Options options)
+      : io(options.io_threads, "cairn-io"), pool(options.pool_threads, "cairn-pool") {
+    for (int i = 0; i < options.transfer_threads; ++i) {
+      transfer_places.push_back(transfers.emplace_back(1, "cairn-transfer").place());
     }
   }
 };
@@ -77,14 +100,17 @@ struct RealRuntime::Impl {
 RealRuntime::RealRuntime(Options options) : impl_(std::make_unique<Impl>(options)) {}
 RealRuntime::~RealRuntime() { stop(); }
 Runtime& RealRuntime::runtime() { return impl_->runtime; }
-boost::asio::io_context& RealRuntime::io() { return impl_->io; }
-Executor& RealRuntime::io_executor() { return impl_->io_executor; }
+boost::asio::io_context& RealRuntime::io() { return impl_->io.place().io; }
+IoPlace RealRuntime::io_place() { return impl_->io.place(); }
+std::span<const IoPlace> RealRuntime::transfer_places() { return impl_->transfer_places; }
 
 void RealRuntime::stop() {
   if (impl_->stopped) return;
   impl_->stopped = true;
   impl_->io.stop();
-  for (auto& thread : impl_->io_threads) thread.join();
+  for (IoThreads& one : impl_->transfers) one.stop();
+  impl_->io.join();
+  for (IoThreads& one : impl_->transfers) one.join();
   impl_->pool.stop();
   impl_->indexing.stop();
   impl_->timers.clear();

@@ -13,7 +13,10 @@ void Strand::dispatch(Work work) {
     }
     busy_ = true;
   }
-  drain(std::move(work));
+  owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  work();
+  work = nullptr;
+  drain(drain_max_.caller);
 }
 
 void Strand::post(Work work) {
@@ -26,36 +29,25 @@ void Strand::post(Work work) {
   backstop_.post([this] { run_backstop(); });
 }
 
-void Strand::run_backstop() {
-  drain([] {});
-}
+void Strand::run_backstop() { drain(drain_max_.backstop); }
 
-void Strand::drain(Work first) {
+/// Called with the strand busy and nobody inside.
+void Strand::drain(int pieces_max) {
   owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  first();
-  first = nullptr;
-  int ran = 0;
-  std::vector<Work> batch;
-  for (;;) {
+  for (int ran = 0;; ++ran) {
+    Work work;
     {
       std::lock_guard lock(mutex_);
-      if (queue_.empty()) {
+      if (queue_.empty() || ran >= pieces_max) {
         owner_.store(std::thread::id(), std::memory_order_relaxed);
-        busy_ = false;
-        return;
+        busy_ = !queue_.empty();
+        if (!busy_) return;
+        break;
       }
-      if (ran >= kDrainMax) {
-        owner_.store(std::thread::id(), std::memory_order_relaxed);
-        break;  // stays busy: the backstop goes on
-      }
-      batch.swap(queue_);
+      work = std::move(queue_.front());
+      queue_.pop_front();
     }
-    for (Work& work : batch) {
-      work();
-      work = nullptr;
-      ++ran;
-    }
-    batch.clear();
+    work();
   }
   backstop_.post([this] { run_backstop(); });
 }

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace cairn {
 
@@ -22,13 +22,20 @@ class Executor {
 /// when the strand is free and otherwise leaves it to the thread that is inside. So state that is
 /// only touched from a strand needs no lock, and a request that finds the strand free wakes nobody.
 ///
-/// A thread that drains for others hands the rest over to `backstop` after kDrainMax pieces, since
-/// it may hold something that others wait for (a FUSE ring's lock).
+/// A thread that drains for others hands the rest over to `backstop` after some pieces, since it
+/// may hold something that others wait for (a FUSE ring's lock, or another strand).
 ///
 /// Lifetime: must outlive all work dispatched to it.   Threads: any.
 class Strand {
  public:
-  explicit Strand(Executor& backstop) : backstop_(backstop) {}
+  /// How many pieces of what others have queued a thread runs before it hands the rest over.
+  struct DrainMax {
+    int caller = 64;    // after its own, whoever found the strand free
+    int backstop = 64;  // at least 1
+  };
+
+  explicit Strand(Executor& backstop) : Strand(backstop, DrainMax()) {}
+  Strand(Executor& backstop, DrainMax drain_max) : backstop_(backstop), drain_max_(drain_max) {}
   Strand(const Strand&) = delete;
   Strand& operator=(const Strand&) = delete;
 
@@ -42,16 +49,15 @@ class Strand {
     return owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
 
-  static constexpr int kDrainMax = 64;
-
  private:
-  void drain(Work first);
+  void drain(int pieces_max);
   void run_backstop();
 
   Executor& backstop_;
+  const DrainMax drain_max_;
   std::mutex mutex_;
-  std::vector<Work> queue_;  // guarded by mutex_
-  bool busy_ = false;        // guarded by mutex_: somebody runs, or the backstop was asked to
+  std::deque<Work> queue_;  // guarded by mutex_
+  bool busy_ = false;       // guarded by mutex_: somebody runs, or the backstop was asked to
   std::atomic<std::thread::id> owner_{};
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Cairn against its targets, in one run on one store: see README.md.
 
-    tests/bench/run.py BINDIR [--quick] [--only NAME]...
+    tests/bench/run.py BINDIR [--quick] [--split] [--only NAME]...
 """
 
 import argparse
@@ -18,6 +18,8 @@ def arguments():
     parser = argparse.ArgumentParser(description="Measures Cairn against its targets.")
     parser.add_argument("bin_dir", help="where cairn, bare_store, empty_fs and small_ops are")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, less data")
+    parser.add_argument("--split", action="store_true",
+                        help="the store on one half of the cores, all else on the other")
     parser.add_argument("--only", action="append", choices=sorted(ALL), metavar="NAME",
                         help="one of " + ", ".join(ALL) + "; may be given several times")
     return parser.parse_args()
@@ -49,7 +51,7 @@ def main():
     if os.access(URING_SWITCH, os.W_OK):
         with open(URING_SWITCH, "w") as switch:
             switch.write("Y")
-    env = Environment(options.bin_dir, options.quick)
+    env = Environment(options.bin_dir, options.quick, options.split)
     try:
         names = [name for name in ALL if not options.only or name in options.only or
                  name == "memory"]

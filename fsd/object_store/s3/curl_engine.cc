@@ -15,6 +15,10 @@
 //  - The one asio timer is moved only to earlier moments. libcurl asks for a check in one second
 //    with each request; a timer that fires too early just looks and is set again.
 //
+// Reading an answer of some megabytes takes milliseconds. So whoever brings a request, and holds
+// the core, never reads other requests' answers on top (kDrainMax): what was queued meanwhile, an
+// io thread goes on with, and hands each result on before it reads the next.
+//
 // Descriptors are libcurl's: asio only borrows them, and release()s them before they are closed.
 
 #include <fcntl.h>
@@ -44,8 +48,10 @@ namespace {
 using MonotonicClock = std::chrono::steady_clock;
 using MonotonicTime = MonotonicClock::time_point;
 
+constexpr Strand::DrainMax kDrainMax{.caller = 0, .backstop = 1};
+
 /// Memory of large answers that is kept for the next ones.
-constexpr std::size_t kIdleBodyBytesMax = 8U << 20;
+constexpr std::size_t kIdleBodyBytesMax = 4U << 20;
 
 /// A socket of libcurl's that asio watches.
 struct Watch {
@@ -73,7 +79,7 @@ void init_libcurl_once() {
 
 class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(boost::asio::io_context& io, Executor& io_executor, Options options);
+  Impl(IoPlace place, Options options);
 
   void start(HttpRequest request, Done done);
   void stop();
@@ -150,12 +156,12 @@ class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<Finished> finished_;  // guarded by finished_mutex_
 };
 
-CurlEngine::Impl::Impl(boost::asio::io_context& io, Executor& io_executor, Options options)
-    : io_(io),
+CurlEngine::Impl::Impl(IoPlace place, Options options)
+    : io_(place.io),
       options_(std::move(options)),
-      backstop_(io_executor, *this),
-      strand_(backstop_),
-      timer_(io) {
+      backstop_(place.executor, *this),
+      strand_(backstop_, kDrainMax),
+      timer_(place.io) {
   init_libcurl_once();
   multi_ = curl_multi_init();
   share_ = curl_share_init();
@@ -393,8 +399,8 @@ void CurlEngine::Impl::shut_down() {
   while (!watches_.empty()) forget(watches_.begin()->first);
 }
 
-CurlEngine::CurlEngine(boost::asio::io_context& io, Executor& io_executor, Options options)
-    : impl_(std::make_shared<Impl>(io, io_executor, std::move(options))) {}
+CurlEngine::CurlEngine(IoPlace place, Options options)
+    : impl_(std::make_shared<Impl>(place, std::move(options))) {}
 CurlEngine::~CurlEngine() { impl_->stop(); }
 void CurlEngine::start(HttpRequest request, Done done) {
   impl_->start(std::move(request), std::move(done));

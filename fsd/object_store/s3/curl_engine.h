@@ -8,11 +8,8 @@
 #include "fsd/base/result.h"
 #include "fsd/base/task.h"
 #include "fsd/object_store/s3/http.h"
+#include "fsd/runtime/io_place.h"
 #include "fsd/runtime/strand.h"
-
-namespace boost::asio {
-class io_context;
-}
 
 namespace cairn::object_store::s3 {
 
@@ -22,7 +19,7 @@ namespace cairn::object_store::s3 {
 /// Nothing is sent twice, but for one case that libcurl sees to: a kept connection that turns out
 /// to be closed before any byte of the answer came is replaced, and the request sent on a new one.
 ///
-/// Lifetime: the io_context and the executor outlive it. It may be destroyed with requests under
+/// Lifetime: `place` outlives it. It may be destroyed with requests under
 /// way: they end with kCancelled.
 /// Threads: any. `done` is called once per request, on the thread that brought the answer (or,
 /// for a request that fails at once, inside start()); never from inside the engine's own strand.
@@ -44,8 +41,7 @@ class CurlEngine {
   };
   using Done = std::move_only_function<void(Result<HttpResponse>)>;
 
-  /// `io_executor` runs work on the threads of `io`.
-  CurlEngine(boost::asio::io_context& io, Executor& io_executor, Options options);
+  CurlEngine(IoPlace place, Options options);
   ~CurlEngine();
   CurlEngine(const CurlEngine&) = delete;
   CurlEngine& operator=(const CurlEngine&) = delete;

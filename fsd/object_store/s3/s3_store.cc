@@ -89,8 +89,9 @@ Error cancelled() { return {StoreErrc::kCancelled, "stopped"}; }
 
 }  // namespace
 
-Result<std::unique_ptr<S3Store>> S3Store::make(Runtime& runtime, boost::asio::io_context& io,
-                                               Executor& io_executor, S3Options options) {
+Result<std::unique_ptr<S3Store>> S3Store::make(Runtime& runtime, IoPlace small,
+                                               std::span<const IoPlace> transfers,
+                                               S3Options options) {
   if (options.region.empty()) {
     options.region = find_region(options.credentials.environment, options.credentials.profile);
   }
@@ -99,24 +100,24 @@ Result<std::unique_ptr<S3Store>> S3Store::make(Runtime& runtime, boost::asio::io
   TRY_OK(check(options));
   TRY(Endpoint endpoint, place_bucket(options));
   return std::unique_ptr<S3Store>(
-      new S3Store(runtime, io, io_executor, std::move(options), std::move(endpoint)));
+      new S3Store(runtime, small, transfers, std::move(options), std::move(endpoint)));
 }
 
-S3Store::S3Store(Runtime& runtime, boost::asio::io_context& io, Executor& io_executor,
+S3Store::S3Store(Runtime& runtime, IoPlace small, std::span<const IoPlace> transfers,
                  S3Options options, Endpoint endpoint)
     : runtime_(runtime),
       options_(std::move(options)),
       endpoint_(std::move(endpoint)),
       direct_(endpoint_.is_loopback() && options_.proxy.empty()),
       payload_is_safe_(endpoint_.tls || direct_),
-      engine_(io, io_executor, engine_options(options_)),
-      credentials_(runtime, engine_, options_.credentials),
+      engines_(small, transfers, engine_options(options_)),
+      credentials_(runtime, engines_.for_small(), options_.credentials),
       signer_(options_.region, "s3") {}
 
 S3Store::~S3Store() = default;
 
 Task<> S3Store::stop() {
-  engine_.stop();
+  engines_.stop();
   co_await credentials_.stop();
   co_await gate_.close();
 }
@@ -325,13 +326,13 @@ Task<Result<HttpResponse>> S3Store::call_inside(Call call) {
     hash = co_await payload_hash(call.body);
   }
   CO_TRY(HttpResponse response,
-         co_await send(engine_, runtime_.core, sign(call, hash, *credentials)));
+         co_await engines_.send(runtime_.core, sign(call, hash, *credentials)));
   if (response.ok() || response.status == 404 || response.status == 412) co_return response;
   if (!is(error_of(response, ""), StoreErrc::kBadCredentials)) co_return response;
   // Refused before anything was done: keys that somebody has renewed meanwhile may be tried.
   const CredentialsPtr others = co_await credentials_.replacement(credentials);
   if (!others) co_return response;
-  co_return co_await send(engine_, runtime_.core, sign(call, hash, *others));
+  co_return co_await engines_.send(runtime_.core, sign(call, hash, *others));
 }
 
 Task<std::string> S3Store::payload_hash(SharedBytes body) {

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "fsd/object_store/object_store.h"
 #include "fsd/object_store/s3/credentials.h"
-#include "fsd/object_store/s3/curl_engine.h"
+#include "fsd/object_store/s3/engine_set.h"
 #include "fsd/object_store/s3/s3_options.h"
 #include "fsd/object_store/s3/s3_reply.h"
 #include "fsd/object_store/s3/sigv4.h"
@@ -13,25 +14,21 @@
 #include "fsd/runtime/await.h"
 #include "fsd/runtime/runtime.h"
 
-namespace boost::asio {
-class io_context;
-}
-
 namespace cairn::object_store::s3 {
 
 /// A bucket behind the S3 protocol. One call is one request, but for a get of no bytes or past the
 /// end (which asks for the size by HEAD) and for one more try with new credentials when the store
 /// refuses the old; there are no other retries here.
-/// Lifetime: runtime, io and io_executor outlive it; co_await stop() before it goes.
+/// Lifetime: runtime and places outlive it; co_await stop() before it goes.
 /// Threads: core only; make() on any, before.
 /// Fails with: StoreErrc, with a detail that names method, key, HTTP status and the store's words.
 class S3Store final : public ObjectStore {
  public:
+  /// Large requests go by `transfers`, if there are any, and all others by `small`.
   /// Checks the options; sends nothing. Reads AWS's configuration files if the region is not set.
   /// Fails with: kBadRequest, with a sentence that says what to set.
-  [[nodiscard]] static Result<std::unique_ptr<S3Store>> make(Runtime& runtime,
-                                                             boost::asio::io_context& io,
-                                                             Executor& io_executor,
+  [[nodiscard]] static Result<std::unique_ptr<S3Store>> make(Runtime& runtime, IoPlace small,
+                                                             std::span<const IoPlace> transfers,
                                                              S3Options options);
   ~S3Store() override;
 
@@ -68,7 +65,7 @@ class S3Store final : public ObjectStore {
     SharedBytes body;
     std::size_t response_bytes_max = 0;
   };
-  S3Store(Runtime& runtime, boost::asio::io_context& io, Executor& io_executor, S3Options options,
+  S3Store(Runtime& runtime, IoPlace small, std::span<const IoPlace> transfers, S3Options options,
           Endpoint endpoint);
 
   Task<Result<HttpResponse>> call(Call call);
@@ -90,7 +87,7 @@ class S3Store final : public ObjectStore {
   const Endpoint endpoint_;  // with the bucket in its host name or in its path
   const bool direct_;
   const bool payload_is_safe_;  // nobody on the way could change it
-  CurlEngine engine_;
+  EngineSet engines_;
   CredentialChain credentials_;
   Signer signer_;
   Gate gate_;

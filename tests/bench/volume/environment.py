@@ -54,7 +54,7 @@ class Environment:
     Everything that it started is gone after close().
     """
 
-    def __init__(self, bin_dir, quick):
+    def __init__(self, bin_dir, quick, split=False):
         self.bin = os.path.realpath(bin_dir)
         self.quick = quick
         self.work = tempfile.mkdtemp(prefix="cairn-bench.", dir="/tmp")
@@ -64,8 +64,22 @@ class Environment:
         self.daemons = []
         self.peaks = {}  # by measurement: the most anonymous memory that a daemon had
         self.measuring = ""
-        if "CAIRN_TEST_S3_ENDPOINT" not in self.variables:
+        if "CAIRN_TEST_S3_ENDPOINT" in self.variables:
+            if split:
+                raise RuntimeError("--split starts the store itself: unset CAIRN_TEST_S3_ENDPOINT")
+        elif split:
+            self.start_store_apart()
+        else:
             self.start_store()
+
+    def start_store_apart(self):
+        """The store on one half of the cores, all else on the other."""
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) < 4:
+            raise RuntimeError(f"--split needs four cores, here are {len(cores)}")
+        os.sched_setaffinity(0, cores[:len(cores) // 2])
+        self.start_store()
+        os.sched_setaffinity(0, cores[len(cores) // 2:])
 
     def start_store(self):
         self.own_store = os.path.join(self.work, "s3")

@@ -168,11 +168,14 @@ def bulk(env):
         with Timer() as took:
             write_file(volume.path("file"), data, sync=True)
         rates["write"].append(size / took.seconds)
+    # The store is slower with what it has just taken in: a first round counts for neither.
+    for turn in range(2 if env.quick else 8):
         rates["get"].append(size / env.bare("get", "bulk-", piece, count, 8)["seconds"])
         volume.restart()
         with Timer() as took:
             read_file(volume.path("file"), size)
         rates["read"].append(size / took.seconds)
+    del rates["get"][0], rates["read"][0]
     volume.destroy()
     for name, ours, bare in (("sequential write + fsync", "write", "put"),
                              ("cold sequential read", "read", "get")):

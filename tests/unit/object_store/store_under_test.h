@@ -85,7 +85,7 @@ class RealStoreUnderTest : public StoreUnderTest {
   void step() override { std::this_thread::yield(); }
 
  private:
-  RealRuntime real_{{.io_threads = 1, .pool_threads = 4}};
+  RealRuntime real_{{.io_threads = 1, .transfer_threads = 2, .pool_threads = 4}};
 };
 
 }  // namespace cairn::object_store::testing

@@ -54,10 +54,30 @@ TEST(Strand, HandsALongQueueToTheBackstop) {
       });
     }
   });
-  EXPECT_EQ(ran, 100);
+  EXPECT_EQ(ran, Strand::DrainMax().caller);
   ASSERT_EQ(backstop.queue.size(), 1U);
   while (!backstop.queue.empty()) backstop.run();
   EXPECT_EQ(ran, 200);
+}
+
+TEST(Strand, WhoeverBringsWorkRunsNoMoreThanAllowed) {
+  ManualExecutor backstop;
+  Strand strand(backstop, {.caller = 0, .backstop = 2});
+  int ran = 0;
+  strand.dispatch([&] {
+    ++ran;
+    for (int i = 0; i < 5; ++i) strand.dispatch([&] { ++ran; });
+  });
+  EXPECT_EQ(ran, 1);
+  for (const int so_far : {3, 5, 6}) {
+    ASSERT_EQ(backstop.queue.size(), 1U);
+    strand.dispatch([] {});  // still busy: waits for its turn
+    backstop.run();
+    EXPECT_EQ(ran, so_far);
+  }
+  while (!backstop.queue.empty()) backstop.run();
+  strand.dispatch([&] { ++ran; });
+  EXPECT_EQ(ran, 7);
 }
 
 TEST(Strand, ThreadsNeverOverlap) {

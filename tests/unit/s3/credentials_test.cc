@@ -98,7 +98,7 @@ class CredentialsTest : public ::testing::Test {
                    real_.runtime().timers,
                    clock_,
                    real_.runtime().random};
-  CurlEngine engine_{real_.io(), real_.io_executor(), {}};
+  CurlEngine engine_{real_.io_place(), {}};
   std::map<std::string, std::string> variables_;
   CredentialsConfig config_;
   const TemporaryDirectory temporary_;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/unit/s3/core_runner.h"
 #include "tests/unit/s3/scripted_server.h"
 
@@ -29,7 +31,8 @@ class S3StoreTest : public ::testing::Test {
     options_.region = "us-east-1";
     options_.credentials.access_key_id = "AKID";
     options_.credentials.secret_access_key = "secret";
-    auto made = S3Store::make(runtime_.runtime(), runtime_.io(), runtime_.io_executor(), options_);
+    auto made = S3Store::make(runtime_.runtime(), runtime_.io_place(), runtime_.transfer_places(),
+                              options_);
     ASSERT_TRUE(made) << made.error().message();
     store_ = std::move(*made);
   }
@@ -60,7 +63,7 @@ class S3StoreTest : public ::testing::Test {
     return all.front();
   }
 
-  RealRuntime runtime_{{}};
+  RealRuntime runtime_{{.transfer_threads = 2}};
   S3Options options_{.bucket = "bucket", .prefix = "vol"};
   std::unique_ptr<ScriptedServer> server_;
   std::unique_ptr<S3Store> store_;
@@ -366,24 +369,52 @@ TEST_F(S3StoreTest, KeepsOneConnectionAndReplacesItWhenItWasClosed) {
   EXPECT_EQ(server_->requests().back().connection, 2);
 }
 
-Task<> count_put(S3Store& store, std::atomic<int>& left, std::promise<void>& all) {
-  const auto etag = co_await store.put("k", bytes("x"), {});
+Task<> count_put(S3Store& store, std::string body, std::atomic<int>& left,
+                 std::promise<void>& all) {
+  const auto etag = co_await store.put("k", bytes(body), {});
   EXPECT_TRUE(etag);
   if (--left == 0) all.set_value();
 }
 
 TEST_F(S3StoreTest, UsesNoMoreConnectionsThanItMay) {
-  options_.connections_max = 3;
+  options_.connections_max = 8;
   serve([](const Request&) { return ScriptedServer::reply(200, "", "ETag: \"t\"\r\n"); });
+  const std::string large(EngineSet::kTransferBytesMin, 'x');
   std::atomic<int> left = 100;
   std::promise<void> all;
   core().dispatch([&] {
-    for (int i = 0; i < 100; ++i) count_put(*store_, left, all).detach();
+    for (int i = 0; i < 100; ++i) count_put(*store_, i % 2 == 0 ? "x" : large, left, all).detach();
   });
   all.get_future().get();
   const auto requests = server_->requests();
   EXPECT_EQ(requests.size(), 100U);
-  for (const auto& request : requests) EXPECT_LE(request.connection, 3);
+  for (const auto& request : requests) EXPECT_LE(request.connection, 8);
+}
+
+TEST_F(S3StoreTest, LargeRequestsHaveConnectionsOfTheirOwn) {
+  const std::string large(EngineSet::kTransferBytesMin, 'x');
+  std::promise<void> arrived;
+  std::atomic<int> left = 2;
+  serve([&](const Request& request) {
+    if (request.method == "PUT") return ScriptedServer::reply(200, "", "ETag: \"t\"\r\n");
+    if (--left == 0) arrived.set_value();
+    return Reply{"", After::kHold};
+  });
+  std::promise<Result<Object>> first;
+  std::promise<Result<Object>> second;
+  core().dispatch([&] {
+    cairn::testing::hand_over(store_->get("a", {0, large.size()}), first).detach();
+    cairn::testing::hand_over(store_->get("b", {0, large.size()}), second).detach();
+  });
+  arrived.get_future().get();
+  ASSERT_TRUE(put("small", "x"));
+  ASSERT_TRUE(put("large", large));
+  std::set<int> connections;
+  for (const auto& request : server_->requests()) connections.insert(request.connection);
+  EXPECT_EQ(connections.size(), 4U);
+  stop();
+  EXPECT_STORE_ERROR(first.get_future().get(), kCancelled);
+  EXPECT_STORE_ERROR(second.get_future().get(), kCancelled);
 }
 
 TEST_F(S3StoreTest, StopEndsWhatIsUnderWayAndRefusesWhatComes) {
@@ -419,7 +450,8 @@ TEST_F(S3StoreTest, TellsWhetherTheBucketKeepsVersions) {
 
 TEST_F(S3StoreTest, ChecksItsOptions) {
   const auto make = [&] {
-    return S3Store::make(runtime_.runtime(), runtime_.io(), runtime_.io_executor(), options_);
+    return S3Store::make(runtime_.runtime(), runtime_.io_place(), runtime_.transfer_places(),
+                         options_);
   };
   options_.bucket = "bucket";
   options_.region = "eu-west-1";

@@ -32,7 +32,7 @@ void make_bucket(RealRuntime& runtime, const S3Options& options) {
            time},
           options.credentials.access_key_id, options.credentials.secret_access_key));
   request.response_bytes_max = 64 << 10;
-  CurlEngine engine(runtime.io(), runtime.io_executor(), {.ca_file = options.ca_file});
+  CurlEngine engine(runtime.io_place(), {.ca_file = options.ca_file});
   std::promise<int> status;
   engine.start(std::move(request), [&status](Result<HttpResponse> response) {
     status.set_value(response ? response->status : 0);
@@ -65,7 +65,7 @@ RealBucket::RealBucket() {
 RealBucket::~RealBucket() { close(*store_); }
 
 std::unique_ptr<S3Store> RealBucket::open(const S3Options& options) {
-  auto made = S3Store::make(real().runtime(), real().io(), real().io_executor(), options);
+  auto made = S3Store::make(real().runtime(), real().io_place(), real().transfer_places(), options);
   CHECK(made.has_value());
   return *std::move(made);
 }

@@ -1,0 +1,37 @@
+#include "fsd/object_store/s3/engine_set.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cairn::object_store::s3 {
+
+EngineSet::EngineSet(IoPlace small, std::span<const IoPlace> transfers,
+                     CurlEngine::Options options) {
+  auto for_transfers = options;
+  for_transfers.connections_max /= 2 * std::max<std::size_t>(1, transfers.size());
+  for (const IoPlace& place : transfers) {
+    if (for_transfers.connections_max == 0) break;
+    transfers_.push_back({.engine = std::make_unique<CurlEngine>(place, for_transfers)});
+    options.connections_max -= for_transfers.connections_max;
+  }
+  small_.emplace(small, std::move(options));
+}
+
+Task<Result<HttpResponse>> EngineSet::send(Strand& core, HttpRequest request) {
+  const std::uint64_t bytes = request.body.size() + request.response_bytes_max;
+  if (bytes < kTransferBytesMin || transfers_.empty()) {
+    co_return co_await s3::send(*small_, core, std::move(request));
+  }
+  Transfers& least = *std::ranges::min_element(transfers_, {}, &Transfers::bytes);
+  least.bytes += bytes;
+  Result<HttpResponse> response = co_await s3::send(*least.engine, core, std::move(request));
+  least.bytes -= bytes;
+  co_return response;
+}
+
+void EngineSet::stop() {
+  small_->stop();
+  for (Transfers& one : transfers_) one.engine->stop();
+}
+
+}  // namespace cairn::object_store::s3
