@@ -12,7 +12,7 @@ build_packages="build-essential cmake ninja-build ccache mold pkg-config git pyt
   dpkg-dev patch meson liburing-dev libnuma-dev debian-archive-keyring"
 test_packages="libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev acl attr util-linux
   curl jq procps sqlite3 postgresql-15 zlib1g-dev xz-utils user-mode-linux kmod iproute2
-  systemd ceph-mon ceph-osd radosgw ceph-common"
+  systemd ceph-mon ceph-osd radosgw ceph-common pyflakes3"
 
 # The guest's image is compiled for 32 bits. (Node comes from Debian only where there is none.)
 guest_packages="gcc-multilib libc6-dev-i386 make flex bison bc zstd python3 dpkg-dev xz-utils"

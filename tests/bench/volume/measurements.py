@@ -1,6 +1,7 @@
 """The measurements: each takes an Environment and yields Rows."""
 
 import os
+import random
 import subprocess
 import sys
 import tarfile
