@@ -19,8 +19,8 @@ namespace cairn::object_store::s3 {
 /// Nothing is sent twice, but for one case that libcurl sees to: a kept connection that turns out
 /// to be closed before any byte of the answer came is replaced, and the request sent on a new one.
 ///
-/// Lifetime: `place` outlives it. It may be destroyed with requests under
-/// way: they end with kCancelled.
+/// Lifetime: `place` outlives it. It may be destroyed with requests under way: they end with
+/// kCancelled.
 /// Threads: any. `done` is called once per request, on the thread that brought the answer (or,
 /// for a request that fails at once, inside start()); never from inside the engine's own strand.
 /// Fails with: kUnavailable (no connection, reset, stalled), kDamaged (another length than

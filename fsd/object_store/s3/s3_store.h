@@ -24,8 +24,8 @@ namespace cairn::object_store::s3 {
 /// Fails with: StoreErrc, with a detail that names method, key, HTTP status and the store's words.
 class S3Store final : public ObjectStore {
  public:
-  /// Large requests go by `transfers`, if there are any, and all others by `small`.
   /// Checks the options; sends nothing. Reads AWS's configuration files if the region is not set.
+  /// Large requests will go by `transfers`, if there are any, all others by `small`.
   /// Fails with: kBadRequest, with a sentence that says what to set.
   [[nodiscard]] static Result<std::unique_ptr<S3Store>> make(Runtime& runtime, IoPlace small,
                                                              std::span<const IoPlace> transfers,
