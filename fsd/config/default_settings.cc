@@ -37,7 +37,7 @@ url = "file:///var/lib/cairn"
 # path_style = true
 # ca_file = "/etc/ssl/certs/ca-certificates.crt"
 # proxy = "http://proxy.example.org:3128"
-# connections_max = 96
+# connections_max = 128
 # connect_timeout_s = 5
 # Seconds without a byte after which a request is given up and sent again.
 # stall_timeout_s = 20

@@ -55,7 +55,7 @@ struct AwsSettings {
   std::optional<bool> path_style;  // empty: with an endpoint yes, with AWS no
   std::string ca_file;
   std::optional<Secret> proxy;  // may carry a password
-  std::uint32_t connections_max = 96;
+  std::uint32_t connections_max = 128;
   Duration connect_timeout = std::chrono::seconds(5);
   Duration stall_timeout = std::chrono::seconds(20);
   bool operator==(const AwsSettings&) const = default;

@@ -14,7 +14,10 @@ std::uint64_t from_environment(const char* name) {
 
 object_store::LimitedStore::Options limits(const config::Settings& settings) {
   object_store::LimitedStore::Options options;
-  options.concurrent_max = settings.aws.connections_max;
+  // A bucket's requests wait for their connections, the small ones not behind the large ones.
+  const bool is_bucket =
+      settings.storage.url && settings.storage.url->kind == config::StorageUrl::Kind::kS3;
+  if (is_bucket) options.concurrent_max = SIZE_MAX;
   options.up_bytes_per_s = from_environment("CAIRN_LINK_BYTES_PER_S");
   options.down_bytes_per_s = options.up_bytes_per_s;
   options.latency = std::chrono::milliseconds(from_environment("CAIRN_LINK_LATENCY_MS"));

@@ -4,7 +4,7 @@
 
 namespace cairn {
 
-void Strand::dispatch(Work work) {
+void Strand::dispatch(Work work, int drain_max) {
   {
     std::lock_guard lock(mutex_);
     if (busy_) {
@@ -16,7 +16,7 @@ void Strand::dispatch(Work work) {
   owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   work();
   work = nullptr;
-  drain(drain_max_.caller);
+  drain(drain_max);
 }
 
 void Strand::post(Work work) {
@@ -29,16 +29,16 @@ void Strand::post(Work work) {
   backstop_.post([this] { run_backstop(); });
 }
 
-void Strand::run_backstop() { drain(drain_max_.backstop); }
+void Strand::run_backstop() { drain(kDrainMax); }
 
 /// Called with the strand busy and nobody inside.
-void Strand::drain(int pieces_max) {
+void Strand::drain(int drain_max) {
   owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   for (int ran = 0;; ++ran) {
     Work work;
     {
       std::lock_guard lock(mutex_);
-      if (queue_.empty() || ran >= pieces_max) {
+      if (queue_.empty() || ran >= drain_max) {
         owner_.store(std::thread::id(), std::memory_order_relaxed);
         busy_ = !queue_.empty();
         if (!busy_) return;

@@ -22,26 +22,23 @@ class Executor {
 /// when the strand is free and otherwise leaves it to the thread that is inside. So state that is
 /// only touched from a strand needs no lock, and a request that finds the strand free wakes nobody.
 ///
-/// A thread that drains for others hands the rest over to `backstop` after some pieces, since it
-/// may hold something that others wait for (a FUSE ring's lock, or another strand).
+/// A thread that drains for others hands the rest over to `backstop` after kDrainMax pieces, or
+/// fewer if it says so, since it may hold something that others wait for (a FUSE ring's lock, or
+/// another strand).
 ///
 /// Lifetime: must outlive all work dispatched to it.   Threads: any.
 class Strand {
  public:
-  /// How many pieces of what others have queued a thread runs before it hands the rest over.
-  struct DrainMax {
-    int caller = 64;    // after its own, whoever found the strand free
-    int backstop = 64;  // at least 1
-  };
+  static constexpr int kDrainMax = 64;
 
-  explicit Strand(Executor& backstop) : Strand(backstop, DrainMax()) {}
-  Strand(Executor& backstop, DrainMax drain_max) : backstop_(backstop), drain_max_(drain_max) {}
+  explicit Strand(Executor& backstop) : backstop_(backstop) {}
   Strand(const Strand&) = delete;
   Strand& operator=(const Strand&) = delete;
 
-  /// Runs `work` now if the strand is free, else queues it. From inside the strand it is queued,
-  /// and runs when what is running now has ended.
-  void dispatch(Work work);
+  /// Runs `work` now if the strand is free, and then no more than `drain_max` pieces that others
+  /// have queued meanwhile; else queues it. From inside the strand it is queued, and runs when what
+  /// is running now has ended.
+  void dispatch(Work work, int drain_max = kDrainMax);
   /// Queues `work`; never runs it before post() returns.
   void post(Work work);
   /// True on the thread that is inside the strand now.
@@ -50,11 +47,10 @@ class Strand {
   }
 
  private:
-  void drain(int pieces_max);
+  void drain(int drain_max);
   void run_backstop();
 
   Executor& backstop_;
-  const DrainMax drain_max_;
   std::mutex mutex_;
   std::deque<Work> queue_;  // guarded by mutex_
   bool busy_ = false;       // guarded by mutex_: somebody runs, or the backstop was asked to

@@ -16,8 +16,9 @@
 //    with each request; a timer that fires too early just looks and is set again.
 //
 // Reading an answer of some megabytes takes milliseconds. So whoever brings a request, and holds
-// the core, never reads other requests' answers on top (kDrainMax): what was queued meanwhile, an
-// io thread goes on with, and hands each result on before it reads the next.
+// the core, never reads other requests' answers on top: what was queued meanwhile, the io thread
+// goes on with. The io thread itself sends what was queued while it was reading before it hands its
+// result on, since what that sets off may keep it busy in the core.
 //
 // Descriptors are libcurl's: asio only borrows them, and release()s them before they are closed.
 
@@ -47,8 +48,6 @@ namespace {
 // tidy-allow(clock): libcurl counts real time; what is simulated has no libcurl.
 using MonotonicClock = std::chrono::steady_clock;
 using MonotonicTime = MonotonicClock::time_point;
-
-constexpr Strand::DrainMax kDrainMax{.caller = 0, .backstop = 1};
 
 /// Memory of large answers that is kept for the next ones.
 constexpr std::size_t kIdleBodyBytesMax = 4U << 20;
@@ -82,7 +81,7 @@ class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
   Impl(IoPlace place, Options options);
 
   void start(HttpRequest request, Done done);
-  void stop();
+  void stop(Stopped stopped);
 
  private:
   /// Hands results on after each time that the strand was drained by the backstop.
@@ -110,7 +109,7 @@ class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
   };
 
   template <class F>
-  void run(F work);
+  void run(F work, int drain_max = Strand::kDrainMax);
   void deliver();
   // The rest: inside the strand only.
   void admit(Waiting waiting);
@@ -160,7 +159,7 @@ CurlEngine::Impl::Impl(IoPlace place, Options options)
     : io_(place.io),
       options_(std::move(options)),
       backstop_(place.executor, *this),
-      strand_(backstop_, kDrainMax),
+      strand_(backstop_),
       timer_(place.io) {
   init_libcurl_once();
   multi_ = curl_multi_init();
@@ -176,9 +175,10 @@ CurlEngine::Impl::Impl(IoPlace place, Options options)
 }
 
 template <class F>
-void CurlEngine::Impl::run(F work) {
-  const auto self = shared_from_this();  // what is drained here may hold the last reference
-  strand_.dispatch([self, work = std::move(work)]() mutable { work(); });
+void CurlEngine::Impl::run(F work, int drain_max) {
+  // For what is drained here. What is queued holds no reference: the queue is a part of *this.
+  const auto self = shared_from_this();
+  strand_.dispatch(std::move(work), drain_max);
   deliver();
 }
 
@@ -192,13 +192,19 @@ void CurlEngine::Impl::deliver() {
 }
 
 void CurlEngine::Impl::start(HttpRequest request, Done done) {
-  run([this, waiting = Waiting{std::move(request), std::move(done)}]() mutable {
+  auto admitted = [this, waiting = Waiting{std::move(request), std::move(done)}]() mutable {
     admit(std::move(waiting));
-  });
+  };
+  run(std::move(admitted), 0);
 }
 
-void CurlEngine::Impl::stop() {
-  run([this] { shut_down(); });
+void CurlEngine::Impl::stop(Stopped stopped) {
+  auto shut = [this, stopped = std::move(stopped)]() mutable {
+    shut_down();
+    if (!stopped) return;
+    add_finished([told = std::move(stopped)](auto) mutable { told(); }, cancelled());
+  };
+  run(std::move(shut), 0);
 }
 
 void CurlEngine::Impl::admit(Waiting waiting) {
@@ -309,7 +315,8 @@ int CurlEngine::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* sel
     if (found == impl.watches_.end()) return 0;
     Watch& watch = *found->second;
     watch.wants_read = watch.wants_write = false;
-    if (!watch.ours) impl.forget(socket);
+    // One that never got connected, libcurl closes without a word; the next has its number.
+    if (!watch.ours || watch.waited_for_write) impl.forget(socket);
     return 0;
   }
   if (found == impl.watches_.end()) {
@@ -328,7 +335,9 @@ void CurlEngine::Impl::arm(const std::shared_ptr<Watch>& watch) {
   if (watch->waited_for_write && !watch->wants_write && !watch->writing && !watch->reading) {
     watch->waited_for_write = false;
     watch->descriptor.release();
-    watch->descriptor.assign(watch->fd);
+    boost::system::error_code error;
+    watch->descriptor.assign(watch->fd, error);
+    if (error) return forget(watch->fd);  // libcurl finds out by its timer
   }
   if (watch->wants_read && !watch->reading) wait(watch, false);
   if (watch->wants_write && !watch->writing) wait(watch, true);
@@ -371,7 +380,9 @@ void CurlEngine::Impl::forget(curl_socket_t socket) {
 curl_socket_t CurlEngine::Impl::on_open(void* self, curlsocktype, curl_sockaddr* address) {
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
-  static_cast<Impl*>(self)->opened_.insert(fd);
+  auto& impl = *static_cast<Impl*>(self);
+  impl.forget(fd);  // whatever had this number is closed
+  impl.opened_.insert(fd);
   return fd;
 }
 
@@ -401,17 +412,24 @@ void CurlEngine::Impl::shut_down() {
 
 CurlEngine::CurlEngine(IoPlace place, Options options)
     : impl_(std::make_shared<Impl>(place, std::move(options))) {}
-CurlEngine::~CurlEngine() { impl_->stop(); }
+CurlEngine::~CurlEngine() { impl_->stop({}); }
 void CurlEngine::start(HttpRequest request, Done done) {
   impl_->start(std::move(request), std::move(done));
 }
-void CurlEngine::stop() { impl_->stop(); }
+void CurlEngine::stop(Stopped stopped) { impl_->stop(std::move(stopped)); }
 
 Task<Result<HttpResponse>> send(CurlEngine& engine, Strand& core, HttpRequest request) {
   auto starter = [&engine, &request](CurlEngine::Done done) {
     engine.start(std::move(request), std::move(done));
   };
   co_return co_await FromCallback<Result<HttpResponse>>(core, std::move(starter));
+}
+
+Task<> stop(CurlEngine& engine, Strand& core) {
+  auto stopper = [&engine](auto done) {
+    engine.stop([done = std::move(done)]() mutable { done(true); });
+  };
+  co_await FromCallback<bool>(core, std::move(stopper));
 }
 
 }  // namespace cairn::object_store::s3

@@ -20,7 +20,7 @@ namespace cairn::object_store::s3 {
 /// to be closed before any byte of the answer came is replaced, and the request sent on a new one.
 ///
 /// Lifetime: `place` outlives it. It may be destroyed with requests under way: they end with
-/// kCancelled.
+/// kCancelled, as long as the place's threads run.
 /// Threads: any. `done` is called once per request, on the thread that brought the answer (or,
 /// for a request that fails at once, inside start()); never from inside the engine's own strand.
 /// Fails with: kUnavailable (no connection, reset, stalled), kDamaged (another length than
@@ -40,6 +40,7 @@ class CurlEngine {
     std::uint32_t stall_bytes_per_s = 1024;
   };
   using Done = std::move_only_function<void(Result<HttpResponse>)>;
+  using Stopped = std::move_only_function<void()>;
 
   CurlEngine(IoPlace place, Options options);
   ~CurlEngine();
@@ -48,7 +49,8 @@ class CurlEngine {
 
   void start(HttpRequest request, Done done);
   /// Ends everything with kCancelled and closes all connections; later requests are refused so.
-  void stop();
+  /// `stopped`, if any, is called after that, as `done` is.
+  void stop(Stopped stopped = {});
 
  private:
   class Impl;
@@ -58,5 +60,7 @@ class CurlEngine {
 /// The same for a coroutine of the core, which goes on there with the answer. The engine outlives
 /// the Task.
 Task<Result<HttpResponse>> send(CurlEngine& engine, Strand& core, HttpRequest request);
+/// Ends when the engine has stopped.
+Task<> stop(CurlEngine& engine, Strand& core);
 
 }  // namespace cairn::object_store::s3

@@ -17,21 +17,24 @@ EngineSet::EngineSet(IoPlace small, std::span<const IoPlace> transfers,
   small_.emplace(small, std::move(options));
 }
 
-Task<Result<HttpResponse>> EngineSet::send(Strand& core, HttpRequest request) {
-  const std::uint64_t bytes = request.body.size() + request.response_bytes_max;
+Task<Result<HttpResponse>> EngineSet::send(Strand& core, HttpRequest request, std::uint64_t bytes) {
   if (bytes < kTransferBytesMin || transfers_.empty()) {
     co_return co_await s3::send(*small_, core, std::move(request));
   }
-  Transfers& least = *std::ranges::min_element(transfers_, {}, &Transfers::bytes);
+  // The number first: each has so many connections.
+  const auto load = [](const Transfers& one) { return std::pair(one.requests, one.bytes); };
+  Transfers& least = *std::ranges::min_element(transfers_, {}, load);
+  ++least.requests;
   least.bytes += bytes;
   Result<HttpResponse> response = co_await s3::send(*least.engine, core, std::move(request));
+  --least.requests;
   least.bytes -= bytes;
   co_return response;
 }
 
-void EngineSet::stop() {
-  small_->stop();
-  for (Transfers& one : transfers_) one.engine->stop();
+Task<> EngineSet::stop(Strand& core) {
+  co_await s3::stop(*small_, core);
+  for (Transfers& one : transfers_) co_await s3::stop(*one.engine, core);
 }
 
 }  // namespace cairn::object_store::s3

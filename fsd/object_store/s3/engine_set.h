@@ -25,17 +25,19 @@ class EngineSet {
   EngineSet(IoPlace small, std::span<const IoPlace> transfers, CurlEngine::Options options);
 
   [[nodiscard]] CurlEngine& for_small() { return *small_; }
-  /// Goes on in `core` with the answer. Fails with: what CurlEngine says.
-  Task<Result<HttpResponse>> send(Strand& core, HttpRequest request);
+  /// Carries a request whose bodies, its own and the answer's, are about `bytes` long; goes on in
+  /// `core` with the answer. Fails with: what CurlEngine says.
+  Task<Result<HttpResponse>> send(Strand& core, HttpRequest request, std::uint64_t bytes);
   /// Ends everything with kCancelled; later requests are refused so.
-  void stop();
+  Task<> stop(Strand& core);
 
   static constexpr std::uint64_t kTransferBytesMin = 256U << 10;
 
  private:
   struct Transfers {
     std::unique_ptr<CurlEngine> engine;
-    std::uint64_t bytes = 0;  // under way, at most
+    std::size_t requests = 0;  // under way
+    std::uint64_t bytes = 0;
   };
 
   std::vector<Transfers> transfers_;

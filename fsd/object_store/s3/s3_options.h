@@ -31,7 +31,7 @@ struct S3Options {
   EtagQuoting etag_quoting = EtagQuoting::kQuoted;
   Duration connect_timeout = std::chrono::seconds(5);
   Duration stall_timeout = std::chrono::seconds(20);
-  std::uint32_t connections_max = 96;
+  std::uint32_t connections_max = 128;
   std::string user_agent = "cairn";
 };
 

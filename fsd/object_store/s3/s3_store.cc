@@ -117,7 +117,7 @@ S3Store::S3Store(Runtime& runtime, IoPlace small, std::span<const IoPlace> trans
 S3Store::~S3Store() = default;
 
 Task<> S3Store::stop() {
-  engines_.stop();
+  co_await engines_.stop(runtime_.core);
   co_await credentials_.stop();
   co_await gate_.close();
 }
@@ -128,6 +128,7 @@ Task<Result<Object>> S3Store::get(std::string key, ByteRange range) {
   Call request{.key = full_key(key)};
   const bool whole = range.offset == 0 && end_of(range) == UINT64_MAX;
   if (!whole) request.headers.push_back(range_header(range));
+  if (range.length != UINT64_MAX) request.response_bytes = range.length;
   request.response_bytes_max = std::min<std::uint64_t>(
       range.length, range.length == UINT64_MAX ? kObjectBytesMax : UINT64_MAX);
   CO_TRY(HttpResponse response, co_await call(request));
@@ -325,14 +326,15 @@ Task<Result<HttpResponse>> S3Store::call_inside(Call call) {
   } else {
     hash = co_await payload_hash(call.body);
   }
+  const std::uint64_t bytes = call.body.size() + call.response_bytes;
   CO_TRY(HttpResponse response,
-         co_await engines_.send(runtime_.core, sign(call, hash, *credentials)));
+         co_await engines_.send(runtime_.core, sign(call, hash, *credentials), bytes));
   if (response.ok() || response.status == 404 || response.status == 412) co_return response;
   if (!is(error_of(response, ""), StoreErrc::kBadCredentials)) co_return response;
   // Refused before anything was done: keys that somebody has renewed meanwhile may be tried.
   const CredentialsPtr others = co_await credentials_.replacement(credentials);
   if (!others) co_return response;
-  co_return co_await engines_.send(runtime_.core, sign(call, hash, *others));
+  co_return co_await engines_.send(runtime_.core, sign(call, hash, *others), bytes);
 }
 
 Task<std::string> S3Store::payload_hash(SharedBytes body) {

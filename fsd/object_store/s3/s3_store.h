@@ -64,6 +64,7 @@ class S3Store final : public ObjectStore {
     std::vector<SignedHeader> amz_headers;  // signed and sent
     SharedBytes body;
     std::size_t response_bytes_max = 0;
+    std::uint64_t response_bytes = 0;  // as far as it is known; else 0
   };
   S3Store(Runtime& runtime, IoPlace small, std::span<const IoPlace> transfers, S3Options options,
           Endpoint endpoint);

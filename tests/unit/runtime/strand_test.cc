@@ -54,30 +54,36 @@ TEST(Strand, HandsALongQueueToTheBackstop) {
       });
     }
   });
-  EXPECT_EQ(ran, Strand::DrainMax().caller);
+  EXPECT_EQ(ran, Strand::kDrainMax);
   ASSERT_EQ(backstop.queue.size(), 1U);
   while (!backstop.queue.empty()) backstop.run();
   EXPECT_EQ(ran, 200);
 }
 
-TEST(Strand, WhoeverBringsWorkRunsNoMoreThanAllowed) {
+TEST(Strand, WhoeverBringsWorkRunsNoMoreThanItWants) {
   ManualExecutor backstop;
-  Strand strand(backstop, {.caller = 0, .backstop = 2});
+  Strand strand(backstop);
   int ran = 0;
-  strand.dispatch([&] {
-    ++ran;
-    for (int i = 0; i < 5; ++i) strand.dispatch([&] { ++ran; });
-  });
+  const auto bring = [&](int drain_max) {
+    strand.dispatch(
+        [&] {
+          ++ran;
+          for (int i = 0; i < 5; ++i) strand.dispatch([&] { ++ran; });
+        },
+        drain_max);
+  };
+  bring(0);
   EXPECT_EQ(ran, 1);
-  for (const int so_far : {3, 5, 6}) {
-    ASSERT_EQ(backstop.queue.size(), 1U);
-    strand.dispatch([] {});  // still busy: waits for its turn
-    backstop.run();
-    EXPECT_EQ(ran, so_far);
-  }
-  while (!backstop.queue.empty()) backstop.run();
-  strand.dispatch([&] { ++ran; });
+  ASSERT_EQ(backstop.queue.size(), 1U);
+  strand.dispatch([&] { ++ran; });  // waits for its turn
+  EXPECT_EQ(ran, 1);
+  backstop.run();
   EXPECT_EQ(ran, 7);
+  bring(2);
+  EXPECT_EQ(ran, 10);
+  backstop.run();
+  EXPECT_EQ(ran, 13);
+  EXPECT_TRUE(backstop.queue.empty());
 }
 
 TEST(Strand, ThreadsNeverOverlap) {
