@@ -200,7 +200,8 @@ int change_password(const Arguments& arguments, const StoreFactory& make_store) 
       [&](Runtime& runtime, StoreStack& store, const config::Settings& settings) {
         if (!settings.storage.encryption_password) {
           return say(Error(std::make_error_code(std::errc::invalid_argument),
-                           "the present password is needed: set storage.encryption_password"));
+                           "the volume's present password is needed, if it has one: set "
+                           "storage.encryption_password"));
         }
         auto changed = run_blocking(runtime.core, [&] {
           return engine::change_volume_password(runtime, store.store(),
@@ -208,7 +209,9 @@ int change_password(const Arguments& arguments, const StoreFactory& make_store) 
                                                 fresh, format::Argon2Cost());
         });
         if (!changed) return say(changed.error());
-        std::printf("the volume has its new password; a daemon that runs goes on with it\n");
+        std::printf(
+            "the volume has its new password: put it into storage.encryption_password, the next "
+            "start needs it. A daemon that runs goes on\n");
         return kExitOk;
       });
 }

@@ -10,6 +10,7 @@ namespace cairn::object_store {
 namespace {
 
 constexpr int kDoublingsMax = 30;
+constexpr Duration kOutageToldAfter = std::chrono::seconds(8);  // at the latest
 
 bool is_refusal_of_credentials(const Error& error) {
   return is(error, StoreErrc::kAccessDenied) || is(error, StoreErrc::kBadCredentials);
@@ -78,7 +79,7 @@ Task<Result<T>> RetryingStore::repeat(Request asked, Send send) {
       co_return answer;
     }
     ++request.failures;
-    on_failure(answer.error());
+    on_failure(request, answer.error());
     const bool again = co_await pause(*delay);
     if (!again) co_return Error(StoreErrc::kCancelled, "");
   }
@@ -127,11 +128,15 @@ void RetryingStore::stop() {
   for (auto& [token, wake] : sleepers) wake->set(false);
 }
 
-void RetryingStore::on_failure(const Error& error) {
+void RetryingStore::on_failure(const Request& request, const Error& error) {
   const Duration now = runtime_.clock.monotonic();
-  if (!away_since_) away_since_ = now;
+  if (!away_since_) {
+    away_since_ = std::max(last_answer_, request.begun);
+    failing_since_ = now;
+  }
   last_failure_ = error.message();
-  if (last_report_ && now - *last_report_ < options_.report_interval) return;
+  const bool is_news = !told_away_ && now - failing_since_ >= kOutageToldAfter;
+  if (!is_news && last_report_ && now - *last_report_ < options_.report_interval) return;
   last_report_ = now;
   if (!told_away_) {
     told_away_ = true;

@@ -20,7 +20,8 @@ namespace cairn::object_store {
 /// that the first one made. That kPreconditionFailed is passed on as it is: whoever sends
 /// conditional puts reads the object back and looks whether it is his own.
 ///
-/// Says so when the store stops answering, once a minute while that lasts, and when it is back.
+/// Says so when the store stops answering, once a minute while that lasts, and when it is back. Of
+/// short ones, within the minute, it tells one.
 ///
 /// Lifetime: outlived by `inner` and `runtime`; outlives every Task.   Threads: core only.
 /// Fails with: what does not pass by itself; the last failure after soft_timeout; kCancelled after
@@ -56,7 +57,7 @@ class RetryingStore final : public ObjectStore {
   void stop();
 
   struct Outage {
-    Duration lasts{};         // since the first failure after the last answer
+    Duration lasts{};         // since the last answer, or since the first that failed was asked
     std::size_t waiting = 0;  // requests that failed and will be sent again
     std::string last_failure;
   };
@@ -104,7 +105,7 @@ class RetryingStore final : public ObjectStore {
   /// How long to wait before the next try; empty: `error` is the caller's.
   std::optional<Duration> next_delay(const Request& request, const Error& error);
   Task<bool> pause(Duration delay);
-  void on_failure(const Error& error);
+  void on_failure(const Request& request, const Error& error);
   void on_answer();
   void say(const std::string& sentence);
 
@@ -117,6 +118,7 @@ class RetryingStore final : public ObjectStore {
   std::list<Request> requests_;  // oldest first
   Duration last_answer_{};
   std::optional<Duration> away_since_;
+  Duration failing_since_{};  // with away_since_: the first failure
   std::optional<Duration> last_report_;
   bool told_away_ = false;
   std::string last_failure_;

@@ -19,6 +19,12 @@ for round in 1 2 3; do
   done
 done
 say "unmounted and mounted three times in a row"
+again() {
+  PATH="$(dirname "$cairn"):$PATH" sh "$here/../../systemd/mount.cairn" "$1" "$work/mnt" \
+    -o "name=$name,cache_dir=$work/cache"
+}
+again "file://$work/bucket" || fail "what mount -a does for what is mounted already"
+! again "file://$work/bucket2" 2>/dev/null || fail "another volume is mounted there already"
 mkdir "$work/other"
 if "$cairn" serve --storage "file://$work/bucket2" --mount "$work/other" \
   --cache-dir "$work/cache2" --name "$name" >"$work/second" 2>&1; then

@@ -14,7 +14,8 @@ URL = "s3://bucket/prefix"
 NOTE = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$CALLS"
 case "$(basename "$0")" in
-  cairn) exit "${CAIRN_STATUS:-0}" ;;
+  cairn) [ "$1" = status ] && exit "${NO_DAEMON:-0}" || exit "${CAIRN_STATUS:-0}" ;;
+  findmnt) printf '%s\\n' "$FINDMNT" ;;
   mount) exit "${MOUNT_STATUS:-0}" ;;
 esac
 """
@@ -29,7 +30,7 @@ class MountHelperTest(unittest.TestCase):
         self.mountpoint.mkdir()
         self.programs = self.root / "bin"
         self.programs.mkdir()
-        for name in ("cairn", "mount", "umount"):
+        for name in ("cairn", "findmnt", "mount", "umount"):
             path = self.programs / name
             path.write_text(NOTE)
             path.chmod(0o755)
@@ -48,7 +49,8 @@ class MountHelperTest(unittest.TestCase):
             text=True,
             check=False,
         )
-        self.calls = calls.read_text().splitlines() if calls.exists() else []
+        lines = calls.read_text().splitlines() if calls.exists() else []
+        self.calls = [line for line in lines if not line.startswith(("findmnt ", "cairn status "))]
         return self.answer
 
     def serve(self, *rest: str) -> str:
@@ -112,6 +114,23 @@ class MountHelperTest(unittest.TestCase):
         answer = self.call(URL, str(self.mountpoint), "-o", "nosuid,name=n", MOUNT_STATUS="32")
         self.assertEqual(answer.returncode, 32)
         self.assertEqual(self.calls[-1], f"umount -i {self.mountpoint}")
+
+    def test_what_is_mounted_already_is_left_as_it_is(self):
+        there = f"fuse.cairn cairn:{URL}"
+        for source, found, stays in (
+            (URL, there, True),
+            ("cairn", there, True),
+            (URL, there + "/other", False),
+            ("cairn", "ext4 /dev/sda1", False),
+            (URL, "", False),
+        ):
+            with self.subTest(source=source, found=found):
+                options = "config=/etc/cairn/x.toml"
+                answer = self.call(source, str(self.mountpoint), "-o", options, FINDMNT=found)
+                self.assertEqual(answer.returncode, 0, answer.stderr)
+                self.assertEqual(self.calls == [], stays, self.calls)
+        self.call(URL, str(self.mountpoint), FINDMNT=there, NO_DAEMON="1")
+        self.assertEqual(len(self.calls), 1, "a dead one is mounted anew")
 
     def test_a_daemon_that_does_not_start_is_a_failed_mount(self):
         for status in ("1", "3"):

@@ -154,6 +154,27 @@ TEST(RetryingStore, SaysThatTheStoreIsAwayOnceAMinuteAndThatItIsBack) {
   EXPECT_FALSE(store.outage());
 }
 
+TEST(RetryingStore, ASecondOutageWithinTheMinuteIsToldOfIfItLasts) {
+  SimRuntime sim(1);
+  MemoryStore memory;
+  FaultyStore faulty(memory, sim.runtime(), 1, {.again_one_in = 0});
+  std::vector<std::string> said;
+  RetryingStore store(faulty, sim.runtime(),
+                      {.report = [&](const std::string& text) { said.push_back(text); }});
+  auto get = [](ObjectStore& from) -> Task<> { (void)co_await from.get("a", {}); };
+  for (const int lasts : {3, 1, 30}) {
+    faulty.set_outage(true);
+    sim.in_core([&] { get(store).detach(); });
+    sim.run_for(seconds(lasts));
+    faulty.set_outage(false);
+    sim.run_until_idle();
+  }
+  ASSERT_EQ(said.size(), 4U);
+  EXPECT_THAT(said[1], HasSubstr("answers again"));
+  EXPECT_THAT(said[2], HasSubstr("trying again"));
+  EXPECT_THAT(said[3], HasSubstr("answers again after 3"));
+}
+
 TEST(RetryingStore, AStoreThatHangsShowsBeforeAnyRequestHasFailed) {
   SimRuntime sim(1);
   MemoryStore memory;
@@ -199,7 +220,7 @@ TEST(RetryingStore, WhatItTriesAgainHasANameAndACount) {
 TEST(RetryingStore, AFailureNowAndThenIsNotReportedEachTime) {
   SimRuntime sim(1);
   MemoryStore memory;
-  FaultyStore faulty(memory, sim.runtime(), 1, {.drop_one_in = 3, .again_one_in = 0});
+  FaultyStore faulty(memory, sim.runtime(), 1, {.drop_one_in = 10, .again_one_in = 0});
   int said = 0;
   RetryingStore store(faulty, sim.runtime(), {.report = [&](const std::string&) { ++said; }});
   const Duration begin = sim.now();
