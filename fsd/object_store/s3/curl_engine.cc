@@ -49,9 +49,6 @@ namespace {
 using MonotonicClock = std::chrono::steady_clock;
 using MonotonicTime = MonotonicClock::time_point;
 
-/// Memory of large answers that is kept for the next ones.
-constexpr std::size_t kIdleBodyBytesMax = 4U << 20;
-
 /// A socket of libcurl's that asio watches.
 struct Watch {
   Watch(boost::asio::io_context& io, curl_socket_t socket, bool own)
@@ -78,7 +75,7 @@ void init_libcurl_once() {
 
 class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(IoPlace place, Options options);
+  Impl(IoPlace place, Options options, BlockPool bodies);
 
   void start(HttpRequest request, Done done);
   void stop(Stopped stopped);
@@ -143,7 +140,7 @@ class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
   bool stopped_ = false;
   std::unordered_map<curl_socket_t, std::shared_ptr<Watch>> watches_;
   std::unordered_set<curl_socket_t> opened_;
-  BlockPool bodies_{ResponseBody::kBlockBytes, kIdleBodyBytesMax};
+  BlockPool bodies_;
   std::vector<std::unique_ptr<CurlTransfer>> idle_;
   std::unordered_map<CurlTransfer*, std::unique_ptr<CurlTransfer>> active_;
   std::deque<Waiting> waiting_;  // past connections_max, in order of arrival
@@ -155,11 +152,12 @@ class CurlEngine::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<Finished> finished_;  // guarded by finished_mutex_
 };
 
-CurlEngine::Impl::Impl(IoPlace place, Options options)
+CurlEngine::Impl::Impl(IoPlace place, Options options, BlockPool bodies)
     : io_(place.io),
       options_(std::move(options)),
       backstop_(place.executor, *this),
       strand_(backstop_),
+      bodies_(std::move(bodies)),
       timer_(place.io) {
   init_libcurl_once();
   multi_ = curl_multi_init();
@@ -410,8 +408,8 @@ void CurlEngine::Impl::shut_down() {
   while (!watches_.empty()) forget(watches_.begin()->first);
 }
 
-CurlEngine::CurlEngine(IoPlace place, Options options)
-    : impl_(std::make_shared<Impl>(place, std::move(options))) {}
+CurlEngine::CurlEngine(IoPlace place, Options options, BlockPool bodies)
+    : impl_(std::make_shared<Impl>(place, std::move(options), std::move(bodies))) {}
 CurlEngine::~CurlEngine() { impl_->stop({}); }
 void CurlEngine::start(HttpRequest request, Done done) {
   impl_->start(std::move(request), std::move(done));

@@ -42,7 +42,8 @@ class CurlEngine {
   using Done = std::move_only_function<void(Result<HttpResponse>)>;
   using Stopped = std::move_only_function<void()>;
 
-  CurlEngine(IoPlace place, Options options);
+  /// Several engines may share their bodies' memory.
+  CurlEngine(IoPlace place, Options options, BlockPool bodies = ResponseBody::make_blocks());
   ~CurlEngine();
   CurlEngine(const CurlEngine&) = delete;
   CurlEngine& operator=(const CurlEngine&) = delete;

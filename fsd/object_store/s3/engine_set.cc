@@ -7,14 +7,15 @@ namespace cairn::object_store::s3 {
 
 EngineSet::EngineSet(IoPlace small, std::span<const IoPlace> transfers,
                      CurlEngine::Options options) {
+  const BlockPool bodies = ResponseBody::make_blocks();
   auto for_transfers = options;
   for_transfers.connections_max /= 2 * std::max<std::size_t>(1, transfers.size());
   for (const IoPlace& place : transfers) {
     if (for_transfers.connections_max == 0) break;
-    transfers_.push_back({.engine = std::make_unique<CurlEngine>(place, for_transfers)});
+    transfers_.push_back({.engine = std::make_unique<CurlEngine>(place, for_transfers, bodies)});
     options.connections_max -= for_transfers.connections_max;
   }
-  small_.emplace(small, std::move(options));
+  small_.emplace(small, std::move(options), bodies);
 }
 
 Task<Result<HttpResponse>> EngineSet::send(Strand& core, HttpRequest request, std::uint64_t bytes) {

@@ -32,10 +32,13 @@ class ResponseBody {
  public:
   static constexpr std::size_t kBlockBytes = (2U << 20) + (64U << 10);
 
+  /// Blocks for bodies; what answers leave is kept for the next ones, to some megabytes.
+  static BlockPool make_blocks() { return {kBlockBytes, kIdleBytesMax}; }
+
   ResponseBody() = default;
   explicit ResponseBody(std::string text) : text_(std::move(text)) {}
 
-  /// Before anything comes: this much is announced. `blocks` are of kBlockBytes.
+  /// Before anything comes: this much is announced. `blocks` as make_blocks() makes them.
   void reserve(std::size_t bytes, BlockPool& blocks);
   void append(std::string_view piece);
   [[nodiscard]] std::size_t size() const { return block_ ? size_ : text_.size(); }
@@ -44,6 +47,8 @@ class ResponseBody {
   [[nodiscard]] SharedBytes take() &&;
 
  private:
+  static constexpr std::size_t kIdleBytesMax = 12U << 20;
+
   std::string text_;  // if there is no block
   BlockPool::Block block_;
   std::size_t size_ = 0;  // of what is in the block
