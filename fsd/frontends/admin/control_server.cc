@@ -116,7 +116,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(asio::io_context& io
   }
   TRY_OK(prepare_directory(path));
   if (std::filesystem::exists(path) && somebody_listens(path)) {
-    return system_error(EADDRINUSE, "a daemon of this name runs already", path);
+    return system_error(EADDRINUSE,
+                        "a daemon of this name runs already: give this one another --name", path);
   }
   ::unlink(path.c_str());
   auto listener = std::make_shared<Listener>(io, core, path, std::move(handler));
