@@ -29,11 +29,13 @@ void Strand::post(Work work) {
   backstop_.post([this] { run_backstop(); });
 }
 
-void Strand::run_backstop() { drain(kDrainMax); }
-
-/// Called with the strand busy and nobody inside.
-void Strand::drain(int drain_max) {
+void Strand::run_backstop() {
   owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  drain(kDrainMax);
+}
+
+/// Called inside; leaves the strand.
+void Strand::drain(int drain_max) {
   for (int ran = 0;; ++ran) {
     Work work;
     {

@@ -128,51 +128,53 @@ TEST(RetryingStore, OnceStartedItIsPatientWithRefusedCredentials) {
   EXPECT_THAT(sim.wait([&] { return store.get("a", {}); }), FailsWith(StoreErrc::kNotFound));
 }
 
-TEST(RetryingStore, SaysThatTheStoreIsAwayOnceAMinuteAndThatItIsBack) {
-  SimRuntime sim(1);
-  MemoryStore memory;
-  FaultyStore faulty(memory, sim.runtime(), 1, {.again_one_in = 0});
-  std::vector<std::string> said;
-  RetryingStore store(faulty, sim.runtime(),
-                      {.report = [&](const std::string& text) { said.push_back(text); }});
-  faulty.set_outage(true);
-  auto get = [](ObjectStore& from) -> Task<> { (void)co_await from.get("a", {}); };
-  sim.in_core([&] {
-    get(store).detach();
-    get(store).detach();
-  });
-  sim.run_for(minutes(4) + seconds(30));
-  ASSERT_TRUE(store.outage());
-  EXPECT_GE(store.outage()->lasts, minutes(4));
-  faulty.set_outage(false);
-  sim.run_until_idle();
-  ASSERT_EQ(said.size(), 6U);
-  EXPECT_THAT(said[0], HasSubstr("trying again"));
-  EXPECT_THAT(said[4], HasSubstr("does not answer since"));
-  EXPECT_THAT(said[4], HasSubstr("requests wait"));
-  EXPECT_THAT(said[5], HasSubstr("answers again"));
-  EXPECT_FALSE(store.outage());
+class RetryingStoreReports : public ::testing::Test {
+ protected:
+  void get() {
+    sim_.in_core([this] { get_from(store_).detach(); });
+  }
+
+  SimRuntime sim_{1};
+  MemoryStore memory_;
+  FaultyStore faulty_{memory_, sim_.runtime(), 1, {.again_one_in = 0}};
+  std::vector<std::string> said_;
+  RetryingStore store_{faulty_, sim_.runtime(), {.report = [this](const std::string& text) {
+                         said_.push_back(text);
+                       }}};
+
+ private:
+  static Task<> get_from(ObjectStore& store) { (void)co_await store.get("a", {}); }
+};
+
+TEST_F(RetryingStoreReports, ThatTheStoreIsAwayOnceAMinuteAndThatItIsBack) {
+  faulty_.set_outage(true);
+  get();
+  get();
+  sim_.run_for(minutes(4) + seconds(30));
+  ASSERT_TRUE(store_.outage());
+  EXPECT_GE(store_.outage()->lasts, minutes(4));
+  faulty_.set_outage(false);
+  sim_.run_until_idle();
+  ASSERT_EQ(said_.size(), 6U);
+  EXPECT_THAT(said_[0], HasSubstr("trying again"));
+  EXPECT_THAT(said_[4], HasSubstr("does not answer since"));
+  EXPECT_THAT(said_[4], HasSubstr("requests wait"));
+  EXPECT_THAT(said_[5], HasSubstr("answers again"));
+  EXPECT_FALSE(store_.outage());
 }
 
-TEST(RetryingStore, ASecondOutageWithinTheMinuteIsToldOfIfItLasts) {
-  SimRuntime sim(1);
-  MemoryStore memory;
-  FaultyStore faulty(memory, sim.runtime(), 1, {.again_one_in = 0});
-  std::vector<std::string> said;
-  RetryingStore store(faulty, sim.runtime(),
-                      {.report = [&](const std::string& text) { said.push_back(text); }});
-  auto get = [](ObjectStore& from) -> Task<> { (void)co_await from.get("a", {}); };
+TEST_F(RetryingStoreReports, ASecondOutageWithinTheMinuteIfItLasts) {
   for (const int lasts : {3, 1, 30}) {
-    faulty.set_outage(true);
-    sim.in_core([&] { get(store).detach(); });
-    sim.run_for(seconds(lasts));
-    faulty.set_outage(false);
-    sim.run_until_idle();
+    faulty_.set_outage(true);
+    get();
+    sim_.run_for(seconds(lasts));
+    faulty_.set_outage(false);
+    sim_.run_until_idle();
   }
-  ASSERT_EQ(said.size(), 4U);
-  EXPECT_THAT(said[1], HasSubstr("answers again"));
-  EXPECT_THAT(said[2], HasSubstr("trying again"));
-  EXPECT_THAT(said[3], HasSubstr("answers again after 3"));
+  ASSERT_EQ(said_.size(), 4U);
+  EXPECT_THAT(said_[1], HasSubstr("answers again"));
+  EXPECT_THAT(said_[2], HasSubstr("trying again"));
+  EXPECT_THAT(said_[3], HasSubstr("answers again after 3"));
 }
 
 TEST(RetryingStore, AStoreThatHangsShowsBeforeAnyRequestHasFailed) {
